@@ -1,0 +1,160 @@
+"""Access tokens of connections: made once, kept only as a digest, recognised on every request.
+
+A token reads `brg_<id>_<secret><checksum>`: the id finds the row, the secret is 256 bits from the
+system's random source, the checksum lets a secret scanner (and us) drop typing errors early.
+
+Rule: a refusal says the same for every cause; why is nobody's business but the audit's.
+"""
+
+import hmac
+import secrets
+import string
+import time
+import zlib
+
+import attrs
+
+from bridge.core.errors import Unauthorized
+from bridge.core.secret import Secret
+from bridge.journal import tenants
+from bridge.journal.store import Journal
+from bridge.journal.tenants import Token
+
+PREFIX = "brg"
+ID_LENGTH = 12
+SECRET_LENGTH = 43
+CHECKSUM_LENGTH = 6
+
+FRESH_SECONDS = 0.5
+"""How long a token that was found good is not looked up again, so how late a revocation or an
+expiry may take hold in any process; a second is promised."""
+
+FRESH_TOKENS = 1024
+"""Tokens that a process remembers as good at a time."""
+
+REFUSED = (
+    "The access token is missing, malformed, unknown, expired or revoked. "
+    "Enter a valid token of this connection in the identity provider."
+)
+
+_ALPHABET = string.digits + string.ascii_letters
+_NO_DIGEST = "0" * 64
+
+
+@attrs.frozen
+class Caller:
+    """Who a valid token speaks for; `profile` names the dialect that its connection is set to."""
+
+    organization: str
+    connection: str
+    profile: str
+    token: str
+
+    @property
+    def actor(self) -> str:
+        """How this caller is named in change records and audit rows."""
+        return f"connection:{self.connection}"
+
+
+@attrs.frozen
+class Minted:
+    """A new token. `text` is shown once; the journal keeps `id` and `digest`."""
+
+    id: str
+    text: Secret
+    digest: str
+
+
+def mint(key: Secret) -> Minted:
+    """Return a new token, its digest made with the installation's `key`."""
+    token_id = _random_text(ID_LENGTH)
+    bare = f"{PREFIX}_{token_id}_{_random_text(SECRET_LENGTH)}"
+    text = bare + _checksum(bare)
+    return Minted(id=token_id, text=Secret(text), digest=digest(key, text))
+
+
+def digest(key: Secret, text: str) -> str:
+    """Return the HMAC-SHA256 of a token under the installation's key, in hexadecimal."""
+    # Not `hmac.digest`: it lets other threads go first, which costs more than the digest itself.
+    return hmac.new(key.reveal().encode(), text.encode(), "sha256").hexdigest()
+
+
+def token_id(text: str) -> str | None:
+    """Return the public id of a well-formed token, or None."""
+    prefix, _, rest = text.partition("_")
+    public, _, secret = rest.partition("_")
+    well_formed = (
+        prefix == PREFIX
+        and len(public) == ID_LENGTH
+        and len(secret) == SECRET_LENGTH + CHECKSUM_LENGTH
+        and text.isascii()
+        and _checksum(text[:-CHECKSUM_LENGTH]) == text[-CHECKSUM_LENGTH:]
+    )
+    return public if well_formed else None
+
+
+def from_header(header: str | None) -> str:
+    """Return the token of an `Authorization` value: `Bearer <token>`, or the token alone.
+
+    Okta's "Header" mode sends the token without a scheme. An empty string means there is none.
+    """
+    scheme, _, rest = (header or "").strip().partition(" ")
+    if not rest:
+        return scheme
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+class Authenticator:
+    """Turns an `Authorization` header into the Caller, or raises Unauthorized."""
+
+    def __init__(self, journal: Journal, key: Secret) -> None:
+        self._journal = journal
+        self._key = key
+        # By digest, so that nothing but the right token finds its entry.
+        self._fresh: dict[str, tuple[float, Caller]] = {}
+
+    def __call__(self, header: str | None) -> Caller:
+        """Return who the header speaks for.
+
+        Raises Unauthorized, with one text for every cause.
+        """
+        text = from_header(header)
+        public = token_id(text)
+        if public is None:
+            raise Unauthorized(REFUSED)
+        offered, now = digest(self._key, text), time.monotonic()
+        since, caller = self._fresh.get(offered, (-FRESH_SECONDS, None))
+        if caller is None or now - since >= FRESH_SECONDS:
+            self._fresh.pop(offered, None)
+            caller = self._looked_up(public, offered)
+            if len(self._fresh) >= FRESH_TOKENS:
+                self._fresh.clear()
+            self._fresh[offered] = now, caller
+        return caller
+
+    def _looked_up(self, public: str, offered: str) -> Caller:
+        token, now = self._journal.read_now(
+            lambda reader: (tenants.find_token(reader, public), reader.now)
+        )
+        # Compared in every case, so that an unknown id takes as long as a wrong secret.
+        matches = hmac.compare_digest(token.digest if token else _NO_DIGEST, offered)
+        if token is None or not matches or not _usable(token, now):
+            raise Unauthorized(REFUSED)
+        return Caller(token.organization, token.connection, token.profile, token.id)
+
+
+def _usable(token: Token, now: int) -> bool:
+    return token.revoked is None and (token.expires is None or now < token.expires)
+
+
+def _random_text(length: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(length))
+
+
+def _checksum(text: str) -> str:
+    number = zlib.crc32(text.encode())
+    digits = []
+    for _ in range(CHECKSUM_LENGTH):
+        number, digit = divmod(number, len(_ALPHABET))
+        digits.append(_ALPHABET[digit])
+    return "".join(reversed(digits))

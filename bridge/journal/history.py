@@ -1,0 +1,54 @@
+"""History: an entity's change rows in the order of its versions.
+
+Rule: what is handed out has no gap; where a version is missing, it ends before it.
+"""
+
+from typing import Any
+
+from sqlalchemy import Integer, bindparam, literal, select
+
+from bridge.codec import CHANGE_COLUMNS
+from bridge.journal.statements import prepared
+from bridge.journal.store import Reader
+from bridge.journal.tables import change
+
+CLAIM_VERSIONS = 256
+"""Versions of one entity that one claim hands over at most."""
+
+CLAIM_CHARACTERS = 1_000_000
+"""Stored text (documents; member deltas, about 50 each) after which a claim takes no more."""
+
+_PAGE = 32  # versions fetched at a time: the cap on text bounds what is read, too
+_FOLLOWING = prepared(
+    select(*(change.c[name] for name in CHANGE_COLUMNS))
+    .where(
+        change.c.organization == bindparam("organization"),
+        change.c.entity == bindparam("entity"),
+        change.c.version > bindparam("after"),
+    )
+    .order_by(change.c.version)
+    .limit(literal(_PAGE, Integer))
+)
+
+
+def pending_rows(
+    reader: Reader, organization: str, entity: str, applied: int
+) -> list[tuple[Any, ...]]:
+    """Return the rows of CHANGE_COLUMNS that follow version `applied`, as many as a claim takes.
+
+    At least one, however large, unless the version after `applied` is not there.
+    """
+    found: list[tuple[Any, ...]] = []
+    characters = 0
+    while True:
+        after = applied + len(found)
+        page = reader.rows(_FOLLOWING, organization=organization, entity=entity, after=after)
+        for row in page:
+            characters += sum(len(text) for text in row[4:8] if text)
+            gap = row[2] != applied + len(found) + 1
+            full = len(found) == CLAIM_VERSIONS or (found and characters > CLAIM_CHARACTERS)
+            if gap or full:
+                return found
+            found.append(row)
+        if len(page) < _PAGE:
+            return found

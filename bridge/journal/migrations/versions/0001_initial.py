@@ -1,0 +1,179 @@
+"""The journal's first tables."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+
+def _text(*names: str, nullable: bool = False) -> list[sa.Column[str]]:
+    return [sa.Column(name, sa.Text, nullable=nullable) for name in names]
+
+
+def _number(*names: str, nullable: bool = False) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.Integer, nullable=nullable) for name in names]
+
+
+def _flag(*names: str) -> list[sa.Column[int]]:
+    zero = sa.text("0")
+    return [sa.Column(name, sa.Integer, nullable=False, server_default=zero) for name in names]
+
+
+def _time(*names: str, nullable: bool = False) -> list[sa.Column[int]]:
+    return [sa.Column(name, sa.BigInteger, nullable=nullable) for name in names]
+
+
+def _index(
+    name: str, table: str, *columns: str, where: str | None = None, unique: bool = False
+) -> None:
+    condition = sa.text(where) if where else None
+    op.create_index(
+        name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition
+    )
+
+
+def upgrade() -> None:
+    """Apply the revision."""
+    _create_tenants()
+    _create_resources()
+    _create_deliveries()
+    _create_passwords()
+
+
+def _create_tenants() -> None:
+    op.create_table(
+        "organization",
+        *_text("id", "name"),
+        *_time("created"),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("name"),
+    )
+    op.create_table(
+        "connection",
+        *_text("organization", "id", "name", "profile"),
+        *_time("created"),
+        sa.PrimaryKeyConstraint("organization", "id"),
+        sa.UniqueConstraint("organization", "name"),
+    )
+    op.create_table(
+        "token",
+        *_text("id", "organization", "connection", "digest"),
+        *_time("created"),
+        *_time("expires", "revoked", "last_used", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("token_of_connection", "token", "organization", "connection")
+    op.create_table(
+        "audit",
+        sa.Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+        *_text("organization"),
+        *_time("at"),
+        *_text("actor", "action", "target", "detail", "request_id"),
+    )
+    _index("audit_at", "audit", "organization", "at")
+
+
+def _create_resources() -> None:
+    op.create_table(
+        "resource",
+        *_text("organization", "id", "type"),
+        *_number("version"),
+        *_text("document"),
+        *_text("name_key", "external_id", "display_key", nullable=True),
+        *_number("active", nullable=True),
+        *_time("created", "last_modified"),
+        *_flag("deleted"),
+        sa.PrimaryKeyConstraint("organization", "id"),
+    )
+    for index, column in {
+        "resource_name": "name_key",
+        "resource_external_id": "external_id",
+        "resource_display": "display_key",
+        "resource_order": "id",
+        "resource_modified": "last_modified",
+    }.items():
+        columns = ("organization", "type", column)
+        _index(index, "resource", *columns, where="deleted = 0", unique=column == "name_key")
+    op.create_table(
+        "resource_value",
+        *_text("organization", "type", "path", "key", "resource"),
+        *_number("exclusive"),
+        sa.PrimaryKeyConstraint("organization", "type", "path", "key", "resource"),
+        sqlite_with_rowid=False,
+    )
+    _index("resource_value_of", "resource_value", "organization", "resource")
+    values = ("organization", "type", "path", "key")
+    _index(
+        "resource_value_exclusive", "resource_value", *values, where="exclusive = 1", unique=True
+    )
+    op.create_table(
+        "member",
+        *_text("organization", "group_id", "member_id", "type"),
+        sa.PrimaryKeyConstraint("organization", "group_id", "member_id"),
+        sqlite_with_rowid=False,
+    )
+    _index("member_of", "member", "organization", "member_id", "group_id")
+
+
+def _create_deliveries() -> None:
+    op.create_table(
+        "change",
+        sa.Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+        *_text("organization", "entity"),
+        *_number("version"),
+        *_text("type"),
+        *_text("before", "after", "added", "removed", nullable=True),
+        *_text("actor", "request_id"),
+        *_time("at"),
+        sa.UniqueConstraint("organization", "entity", "version"),
+    )
+    op.create_table(
+        "backend",
+        *_text("name", "type", "state"),
+        *_time("retry_at", nullable=True),
+        *_flag("failures"),
+        *_text("reason", nullable=True),
+        *_flag("takes_passwords"),
+        *_time("updated"),
+        sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "cursor",
+        *_text("backend", "organization", "entity", "type"),
+        *_number("applied", "target", "pending"),
+        *_time("next_at"),
+        *_flag("attempts", "epoch"),
+        *_text("owner", nullable=True),
+        *_flag("observe"),
+        *_time("deferred_since", nullable=True),
+        *_flag("parked"),
+        *_text("last_error", "next_step", nullable=True),
+        *_time("updated"),
+        sa.PrimaryKeyConstraint("backend", "organization", "entity"),
+        sqlite_with_rowid=False,
+    )
+    _index("cursor_due", "cursor", "backend", "next_at", where="pending = 1 AND parked = 0")
+    _index("cursor_parked", "cursor", "backend", "updated", where="parked = 1")
+    op.create_table(
+        "link",
+        *_text("organization", "backend", "resource", "target_id", "name"),
+        *_flag("gone"),
+        *_time("updated"),
+        sa.PrimaryKeyConstraint("organization", "backend", "resource"),
+        sqlite_with_rowid=False,
+    )
+    _index("link_target", "link", "backend", "target_id")
+
+
+def _create_passwords() -> None:
+    op.create_table(
+        "password",
+        *_text("organization", "entity", "backend"),
+        *_number("version"),
+        *_text("sealed"),
+        sa.PrimaryKeyConstraint("organization", "entity", "backend"),
+        sqlite_with_rowid=False,
+    )
