@@ -1,0 +1,9 @@
+"""The SCIM 2.0 front end (RFC 7643, RFC 7644): what identity providers talk to.
+
+Read in this order: `router`, `application`, `body`, `endpoints`, `service`, `representation`.
+"""
+
+from bridge.scim.router import scim_router
+from bridge.scim.settings import ScimSettings
+
+__all__ = ["ScimSettings", "scim_router"]

@@ -1,0 +1,121 @@
+"""The SCIM endpoint as an ASGI application: find the route, know the caller, answer.
+
+Below its mount point it answers everything itself, so that no error ever leaves in a format that
+a SCIM client cannot read (an HTML or text error page makes Okta's task fail unreadably).
+
+Rule: every way out of here is a SCIM message, whatever went wrong.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from traceback import format_tb
+
+import attrs
+import structlog
+from litestar.types import HTTPScope, Receive, Send
+
+from bridge.auth.tokens import Caller
+from bridge.core.errors import MethodNotAllowed, NotFound, ScimError
+from bridge.scim.body import ClientGone
+from bridge.scim.exchange import Answer, Request, refusal, wire
+from bridge.scim.identifiers import new_id
+from bridge.scim.negotiation import Headers, answer_media_type, request_id
+from bridge.scim.rates import Rates
+
+log = structlog.get_logger("bridge.scim")
+
+Handler = Callable[[Request], Awaitable[Answer]]
+Authenticate = Callable[[str | None], Caller]
+
+NOBODY = Caller(organization="", connection="", profile="", token="")
+"""The caller on open routes, where credentials are not looked at."""
+
+
+class BrokenInside(ScimError):
+    """A fault of ours; the log has it under the request's number."""
+
+    status = 500
+
+
+@attrs.frozen
+class Route:
+    """What may be done at one path. On an `open` one no credentials are asked for."""
+
+    handlers: Mapping[str, Handler]
+    open: bool = False
+
+    @property
+    def allow(self) -> tuple[str, ...]:
+        """Methods that are answered here."""
+        head = ("HEAD",) if "GET" in self.handlers else ()
+        return (*self.handlers, *head, "OPTIONS")
+
+    def handler(self, method: str) -> Handler:
+        """Return what handles `method`; raises MethodNotAllowed."""
+        found = self.handlers.get("GET" if method == "HEAD" else method)
+        if found is None:
+            raise MethodNotAllowed(f"{method} is not possible at this address.", self.allow)
+        return found
+
+
+FindRoute = Callable[[tuple[str, ...]], Route | None]
+
+
+class Application:
+    """Answers requests below the mount point; `find` knows the routes by path segments."""
+
+    def __init__(self, find: FindRoute, authenticate: Authenticate, rates: Rates) -> None:
+        self._find = find
+        self._authenticate = authenticate
+        self._rates = rates
+
+    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
+        """Answer one request (ASGI)."""
+        headers: Headers = dict(scope["headers"])
+        number = request_id(headers, new_id)
+        try:
+            answer = await self._answer(scope, headers, receive, number)
+        except ScimError as error:
+            answer = refusal(error)
+        except ClientGone:
+            return
+        except Exception as error:  # noqa: BLE001 - the last line: logged, and still SCIM
+            answer = refusal(_broken(error, number))
+        media_type = answer_media_type(headers.get(b"accept", b""))
+        fields, body = wire(answer, media_type, number)
+        await send({"type": "http.response.start", "status": answer.status, "headers": fields})
+        head = scope["method"] == "HEAD"
+        await send(
+            {"type": "http.response.body", "body": b"" if head else body, "more_body": False}
+        )
+
+    async def _answer(
+        self, scope: HTTPScope, headers: Headers, receive: Receive, number: str
+    ) -> Answer:
+        route = self._find(tuple(filter(None, scope["path"].split("/"))))
+        if route is None:
+            raise NotFound("There is nothing at this address; check the SCIM base URL.")
+        method = scope["method"]
+        if method == "OPTIONS":
+            return Answer(204, headers=((b"allow", ", ".join(route.allow).encode()),))
+        caller = NOBODY
+        if not route.open:
+            caller = self._authenticate(_text(headers.get(b"authorization")))
+            self._rates.count(caller)
+        return await route.handler(method)(
+            Request(method, headers, scope["query_string"], receive, number, caller)
+        )
+
+
+def _broken(error: Exception, number: str) -> BrokenInside:
+    # Only where it happened: messages and local variables may hold names, tokens and passwords.
+    log.error(
+        "request failed",
+        request_id=number,
+        error=type(error).__qualname__,
+        where="".join(format_tb(error.__traceback__)),
+    )
+    return BrokenInside(f"The bridge failed at this request; its log says more about {number}.")
+
+
+def _text(value: bytes | None) -> str | None:
+    return None if value is None else value.decode("latin-1")
