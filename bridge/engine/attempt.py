@@ -1,0 +1,269 @@
+"""One attempt at one entity, in a slot's thread: read, look, plan, execute.
+
+Rule: whatever a backend raises ends here as an outcome; nothing of a plugin gets past this module.
+"""
+
+import traceback
+from collections.abc import Mapping
+from functools import partial
+
+import attrs
+
+from bridge.core.backend import Backend, Link, Observed, Observer, Plan, Receipt
+from bridge.core.changes import ChangeRecord
+from bridge.core.delivery import Applied, Look, Outcome
+from bridge.core.errors import (
+    BackendDown,
+    Defer,
+    InDoubt,
+    NotApplied,
+    Park,
+    RetryLater,
+    Surprise,
+    Unavailable,
+)
+from bridge.journal import links, passwords
+from bridge.journal.claims import Claim
+from bridge.journal.snapshots import snapshot
+from bridge.journal.store import Journal, Reader
+from bridge.sealing import CannotOpen, Sealed, Sealer
+
+REASON_CHARACTERS = 500
+"""What is kept of a backend's reason."""
+
+PASSWORD_TRIES = 2
+"""How often a password is sent without an answer before a person is asked: accounts get locked."""
+
+
+@attrs.frozen
+class Undone:
+    """Nothing was tried: the claim goes back as it came."""
+
+
+@attrs.frozen
+class Moving:
+    """The target was read and may still be changing: it is read again to compare."""
+
+    observed: Observed
+
+
+@attrs.frozen
+class Work:
+    """What a plan is made from: the changes, and the links of all they mention."""
+
+    changes: tuple[ChangeRecord, ...]
+    links: Mapping[str, Link]
+
+    @property
+    def missing(self) -> frozenset[str]:
+        """Ids of resources that the changes refer to and that have no link."""
+        return frozenset().union(*(c.references for c in self.changes)) - self.links.keys()
+
+
+@attrs.frozen
+class Attempt:
+    """How it went.
+
+    `looked`: the target was read first. `answered`: it replied. `wrote`: it may be written to.
+    `unsure`: an unexpected error left the target in a state that nobody knows. `missing` are the
+    references without a link, where the outcome is Defer.
+    """
+
+    outcome: Outcome | Moving | Undone
+    links: tuple[Link, ...] = ()
+    ended: bool = False
+    looked: bool = False
+    answered: bool = False
+    wrote: bool = False
+    unsure: bool = False
+    missing: frozenset[str] = frozenset()
+
+
+def attempt(
+    backend: Backend,
+    observer: Observer | None,
+    journal: Journal,
+    claim: Claim,
+    *,
+    single: bool,
+    seen: Observed | None,
+    sealer: Sealer | None,
+) -> Attempt:
+    """Try once to bring one entity up to date; never raises.
+
+    `observer` is the backend again if it can read its target. `single` gives it one version at a
+    time. `seen` is what was read of the target before, if the claim wants it looked at twice.
+    `sealer` is given to a backend that takes passwords.
+    """
+    if observer is None and claim.applied >= claim.target:
+        return Attempt(Applied(claim.applied))  # asked to look again, and this one cannot
+    whole = observer is not None and bool(claim.look)
+    try:
+        work = gather(journal, claim, whole=whole, single=single)
+    except Unavailable:
+        return Attempt(Undone())
+    progress = _Progress()
+    try:
+        work = _opened(work, claim, sealer)
+        return _tried(backend, observer if whole else None, claim, work, seen, progress)
+    except NotApplied as error:
+        outcome = outcome_of(error)
+        return Attempt(
+            outcome,
+            links=error.links,
+            looked=progress.looked,
+            answered=progress.reached and not isinstance(outcome, InDoubt | BackendDown),
+            wrote=progress.wrote,
+            missing=work.missing if isinstance(outcome, Defer) else frozenset(),
+        )
+    except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is not ours either
+        return Attempt(RetryLater(unexpected(error)), wrote=progress.wrote, unsure=progress.wrote)
+
+
+def gather(journal: Journal, claim: Claim, *, whole: bool, single: bool) -> Work:
+    """Return what a plan is made from; `whole` asks for a snapshot instead of changes.
+
+    A change that refers to nobody needs no more than what the claim brought along.
+    """
+    changes = () if whole else claim.changes(1 if single else None)
+    others = frozenset[str]().union(*(change.references for change in changes))
+    own = {claim.entity.id: claim.link} if claim.link else {}
+    if changes and not others:
+        return Work(changes, own)
+    return journal.read_now(partial(_gathered, claim=claim, changes=changes))
+
+
+def _gathered(reader: Reader, claim: Claim, changes: tuple[ChangeRecord, ...]) -> Work:
+    entity = claim.entity
+    if not changes:
+        present = snapshot(reader, entity)
+        changes = (present,) if present else ()
+        if waiting := passwords.waiting(reader, claim.backend, entity):
+            changes = waiting.on(changes)
+    ids = {entity.id}.union(*(change.references for change in changes))
+    return Work(changes, links.get_many(reader, entity.organization, claim.backend, ids))
+
+
+def _opened(work: Work, claim: Claim, sealer: Sealer | None) -> Work:
+    """Return the work with its passwords in clear; raises Park where that cannot or may not be."""
+    if not any(change.password for change in work.changes):
+        return work
+    if claim.look is Look.TWICE and claim.attempts >= PASSWORD_TRIES:
+        raise Park(
+            f"The password was sent {PASSWORD_TRIES} times and never answered.",
+            "See whether the account still works, then retry.",
+        )
+    return attrs.evolve(work, changes=tuple(_unsealed(c, sealer) for c in work.changes))
+
+
+def _unsealed(change: ChangeRecord, sealer: Sealer | None) -> ChangeRecord:
+    if not isinstance(change.password, Sealed):
+        return change
+    if sealer is None:  # not configured to take one any more
+        return attrs.evolve(change, password=None)
+    try:
+        return attrs.evolve(change, password=sealer.open(change.password))
+    except CannotOpen:
+        raise Park(
+            "The password waiting for this was sealed under another server.key.",
+            "Bring that key back, or skip this version and have the password set again.",
+        ) from None
+
+
+def unexpected(error: BaseException) -> str:
+    """Return what may be told of a plugin's error: its class and where, never its text.
+
+    The text of a foreign exception can hold a password or a person.
+    """
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno})" if frames else ""
+    return f"The backend raised {type(error).__name__}{place}."
+
+
+@attrs.define
+class _Progress:
+    """How far an attempt has come, for when it is cut short."""
+
+    looked: bool = False
+    reached: bool = False
+    wrote: bool = False
+
+
+def _tried(
+    backend: Backend,
+    observer: Observer | None,
+    claim: Claim,
+    work: Work,
+    seen: Observed | None,
+    progress: _Progress,
+) -> Attempt:
+    if not work.changes:
+        raise Park("The journal does not hold this resource.", "Skip it, or restore the journal.")
+    observed: Observed | None = None
+    if observer is not None:
+        progress.looked = progress.reached = True
+        (observed,) = observer.observe(work.changes, work.links)
+        if claim.look is Look.TWICE and observed != seen:
+            return Attempt(Moving(observed), looked=True, answered=True)
+    plan = backend.plan(work.changes, work.links, observed)
+    receipt = Receipt()
+    if plan.steps:
+        progress.reached = progress.wrote = True
+        receipt = _executed(backend, plan)
+    newest = work.changes[-1]
+    ended = newest.after is None
+    return Attempt(
+        Applied(newest.version),
+        links=_checked(receipt.links if ended else _with_observed(receipt.links, observed)),
+        ended=ended,
+        looked=progress.looked,
+        answered=progress.reached,
+        wrote=progress.wrote,
+    )
+
+
+def _executed(backend: Backend, plan: Plan) -> Receipt:
+    try:
+        return backend.execute(plan)
+    except NotApplied as error:
+        _checked(error.links)
+        raise
+
+
+def _with_observed(links: tuple[Link, ...], observed: Observed | None) -> tuple[Link, ...]:
+    # The plan took what is there for the resource's own; its receipt may have been lost before.
+    found = observed.link if observed else None
+    if found is None or any(link.resource_id == found.resource_id for link in links):
+        return links
+    return (*links, found)
+
+
+def _checked(links: tuple[Link, ...]) -> tuple[Link, ...]:
+    # Links are stored together with others'; what cannot be stored must fail here, alone.
+    for link in links:
+        for text in (link.resource_id, link.target_id, link.name):
+            if "\0" in text:
+                raise ValueError("a link holds NUL")
+            text.encode()
+    return links
+
+
+def outcome_of(error: NotApplied) -> Outcome:
+    """Return what a backend raised as one of the closed set of outcomes, fit to be stored."""
+    reason = _text(error.reason)
+    match error:
+        case Defer() | Surprise() | InDoubt():
+            kind = next(kind for kind in (Defer, Surprise, InDoubt) if isinstance(error, kind))
+            return kind(reason)
+        case Park():
+            return Park(reason, _text(error.next_step))
+        case BackendDown():
+            return BackendDown(reason, error.delay_seconds)
+        case RetryLater():
+            return RetryLater(reason, error.delay_seconds)
+    return RetryLater(reason)
+
+
+def _text(value: str) -> str:
+    printable = value.replace("\0", "").encode("utf-8", "replace").decode()
+    return " ".join(printable.split())[:REASON_CHARACTERS]

@@ -1,0 +1,87 @@
+"""Everything a backend plugin may import, in one place.
+
+    from bridge.plugin import BackendType, Plan, Receipt, hookimpl
+
+    @hookimpl
+    def bridge_backend_types():
+        return [BackendType(name="mine", summary="…", settings=Settings, open=MyBackend)]
+
+Rule: what is not exported here is not part of the contract.
+"""
+
+from collections.abc import Sequence
+
+import pluggy
+
+from bridge.core.backend import (
+    CONTRACT_VERSION,
+    Backend,
+    BackendType,
+    Finding,
+    Link,
+    Observed,
+    Observer,
+    Plan,
+    Receipt,
+    Step,
+)
+from bridge.core.changes import ChangeRecord, MemberDelta, Operation, coalesce
+from bridge.core.delivery import DIRECTORY, WEBHOOK, Schedule
+from bridge.core.errors import (
+    BackendDown,
+    Defer,
+    InDoubt,
+    NotApplied,
+    OperatorError,
+    Park,
+    RetryLater,
+    Surprise,
+)
+from bridge.core.resources import Attributes, Entity, Member
+from bridge.core.secret import Secret
+
+__all__ = [
+    "CONTRACT_VERSION",
+    "DIRECTORY",
+    "PROJECT",
+    "WEBHOOK",
+    "Attributes",
+    "Backend",
+    "BackendDown",
+    "BackendType",
+    "ChangeRecord",
+    "Defer",
+    "Entity",
+    "Finding",
+    "InDoubt",
+    "Link",
+    "Member",
+    "MemberDelta",
+    "NotApplied",
+    "Observed",
+    "Observer",
+    "Operation",
+    "OperatorError",
+    "Park",
+    "Plan",
+    "Receipt",
+    "RetryLater",
+    "Schedule",
+    "Secret",
+    "Step",
+    "Surprise",
+    "coalesce",
+    "hookimpl",
+    "hookspec",
+]
+
+PROJECT = "bridge"
+"""pluggy project name and entry-point group."""
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@hookspec
+def bridge_backend_types() -> Sequence[BackendType]:  # type: ignore[empty-body]
+    """Return the backend types that this plugin offers; called once at start-up."""
