@@ -1,0 +1,136 @@
+"""A bridge, put together: journal, backends, dispatcher, front ends.
+
+Rule: parts are made here and handed what they need; no part looks another one up.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from traceback import format_tb
+
+import attrs
+import structlog
+from litestar import Litestar
+from litestar.types import ASGIApp, Receive, Scope, Send
+
+from bridge.auth.tokens import Authenticator
+from bridge.config import Loaded
+from bridge.engine.dispatcher import Dispatcher
+from bridge.hosting import HostedBackend, host
+from bridge.journal import backends
+from bridge.journal.store import Journal, open_journal
+from bridge.operations.access import AccessLog, Routes, naming
+from bridge.operations.metrics import BackendGauges, DeliveryCounts, Metrics
+from bridge.operations.status import PATHS, backend_figures, status_router
+from bridge.scim import ScimSettings, scim_router
+from bridge.sealing import Sealer
+
+SCIM = "/scim/v2"
+
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+_log = structlog.stdlib.get_logger("bridge")
+
+
+class Bridge:
+    """One running bridge: `app` answers and, while its ASGI lifespan is on, delivers.
+
+    `stop` asks whoever serves `app` to end; it is called when delivering fails, and `failure` is
+    why.
+    """
+
+    def __init__(self, loaded: Loaded, journal: Journal, hosted: list[HostedBackend]) -> None:
+        self.failure: BaseException | None = None
+        self.stop: Callable[[], None] = lambda: None
+        self._grace_seconds = loaded.configuration.server.stop_seconds / 2
+        self._dispatcher = Dispatcher(journal, hosted)
+        self.app = self._application(loaded, journal)
+
+    def _application(self, loaded: Loaded, journal: Journal) -> ASGIApp:
+        server, registry = loaded.configuration.server, loaded.registry
+        metrics = Metrics()
+        metrics.registry.register(BackendGauges(lambda: journal.read_now(backend_figures)))
+        metrics.registry.register(DeliveryCounts(self._outcomes))
+        authenticate = naming(Authenticator(journal, server.key), metrics)
+        settings = ScimSettings(server.url, **attrs.asdict(loaded.configuration.scim))
+        app = Litestar(
+            [
+                scim_router(
+                    *(journal, registry, authenticate, settings, Sealer(server.key)),
+                    met=metrics.tolerated,
+                ),
+                status_router(journal, authenticate, metrics),
+            ],
+            lifespan=[self._delivering],
+            after_exception=[_log_failure],
+            openapi_config=None,
+            logging_config=None,
+        )
+        endpoints = [f"{SCIM}{kind.endpoint}" for kind in registry.resource_types]
+        found = [f"{SCIM}/{name}" for name in ("Schemas", "ResourceTypes", "ServiceProviderConfig")]
+        return AccessLog(self._waking(app), Routes([*PATHS, *endpoints, *found]), metrics)
+
+    def _outcomes(self) -> dict[str, dict[str, int]]:
+        return {name: lane.outcomes for name, lane in self._dispatcher.figures().items()}
+
+    def _waking(self, app: ASGIApp) -> ASGIApp:
+        async def answer_and_wake(scope: Scope, receive: Receive, send: Send) -> None:
+            await app(scope, receive, send)
+            if scope.get("method", "GET") not in _READING:
+                self._dispatcher.wake()
+
+        return answer_and_wake
+
+    @asynccontextmanager
+    async def _delivering(self, _app: Litestar) -> AsyncIterator[None]:
+        task = asyncio.create_task(self._dispatcher.run())
+        task.add_done_callback(self._ended)
+        try:
+            yield
+        finally:
+            if not await self._dispatcher.stop(self._grace_seconds):
+                _log.warning(
+                    "deliveries were still under way; they are looked at on the next start"
+                )
+            task.cancel()
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        if not task.cancelled() and (failure := task.exception()) is not None:
+            self.failure = failure
+            self.stop()
+
+
+@contextmanager
+def assembled(loaded: Loaded) -> Iterator[Bridge]:
+    """Open the journal and yield the bridge on it; close the journal afterwards.
+
+    Raises OperatorError for a journal or a plugin that cannot be used.
+    """
+    sealer = Sealer(loaded.configuration.server.key)
+    hosted = host(loaded.configuration.backends, loaded.directory, sealer)
+    journal = open_journal(loaded.journal_url)
+    try:
+        _name_forgotten(journal, hosted)
+        yield Bridge(loaded, journal, hosted)
+    finally:
+        journal.close()
+
+
+def _name_forgotten(journal: Journal, hosted: list[HostedBackend]) -> None:
+    # A backend that is configured no more goes on gathering changes: what is deleted meanwhile
+    # would otherwise stay in its target for ever when it is configured again.
+    configured = {one.name for one in hosted}
+    for row in journal.read_now(backends.every):
+        if row.name not in configured:
+            _log.warning(
+                "backend is not configured; its changes gather",
+                backend=row.name,
+                next_step=f"bridge backend remove {row.name} --yes",
+            )
+
+
+async def _log_failure(error: Exception, _scope: Scope) -> None:
+    if getattr(error, "status_code", 500) >= 500:
+        # Where, and not what: the text of an exception may hold a name or a secret.
+        where = "".join(format_tb(error.__traceback__))
+        _log.error("request failed", error=type(error).__qualname__, where=where)
