@@ -1,0 +1,39 @@
+"""The contract: laws that every backend keeps, tried on a real target.
+
+    class TestMyBackend(BackendContract):
+        @pytest.fixture
+        def harness(self, tmp_path):
+            harness = MyHarness(tmp_path)
+            yield harness
+            harness.close()
+
+Rule: a backend that passes may be given to the host; whatever the host relies on is a law here.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from bridge.testing.enduring import EnduringLaws
+from bridge.testing.following import FollowingLaws
+from bridge.testing.harness import BackendHarness, Carrier
+from bridge.testing.looking import LookingLaws
+from bridge.testing.world import World
+
+
+class BackendContract(FollowingLaws, LookingLaws, EnduringLaws):
+    """Subclass it in a test module and give it a `harness` fixture."""
+
+    @pytest.fixture
+    def harness(self) -> BackendHarness:
+        raise NotImplementedError("override the fixture `harness`")
+
+    @pytest.fixture
+    def world(self) -> World:
+        return World()
+
+    @pytest.fixture
+    def carrier(self, harness: BackendHarness, world: World) -> Iterator[Carrier]:
+        carrier = Carrier(harness, world)
+        yield carrier
+        carrier.backend.close()

@@ -1,0 +1,155 @@
+"""What a plugin author writes to have a backend judged, and the stand-in for the host.
+
+Rule: `held` reads the target by other means than the backend under test.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+
+import pytest
+
+from bridge.plugin import (
+    Backend,
+    BackendType,
+    ChangeRecord,
+    Link,
+    Observer,
+    Plan,
+    Receipt,
+    Surprise,
+)
+from bridge.testing.world import Held, World
+
+
+class BackendHarness:
+    """One target, empty at first. Override what your backend and target can do.
+
+    A law that needs something not overridden is skipped, and pytest says so.
+    """
+
+    type: BackendType
+    """What the plugin registers."""
+
+    secrets: Sequence[str] = ()
+    """Secret texts in the settings; none may appear in what a person reads."""
+
+    deadline_seconds: float = 10.0
+    """Within this, `execute` gives up on a target that does not answer (a third of a lease)."""
+
+    def __init__(self) -> None:
+        self.links: dict[str, Link] = {}
+        """What the host knows by now, by resource id."""
+
+    def open(self) -> Backend:
+        """Return a new backend on the target, as one slot has it."""
+        raise NotImplementedError
+
+    def held(self, organization: str) -> Held:
+        """Return what the target holds of this organization's users and groups.
+
+        `self.links` tell which resource a thing in the target is, where it does not say so.
+        """
+        raise NotImplementedError
+
+    def stand_ins(self, resource_ids: Sequence[str]) -> Mapping[str, Link]:  # noqa: ARG002
+        """Return links, if they are needed, of users who need not exist: a big group's members."""
+        return {}
+
+    def vanish(self, resource_id: str) -> None:
+        """Remove what the target holds for a resource, behind the bridge's back."""
+        pytest.skip(f"the harness cannot remove {resource_id} from the target")
+
+    def spoil(self, resource_id: str) -> None:
+        """Change a user's mail address, or a group's name or members, behind the bridge's back."""
+        pytest.skip(f"the harness cannot change {resource_id} in the target")
+
+    def unreachable(self) -> Backend:
+        """Return a backend whose target does not exist."""
+        pytest.skip("the harness has no target that cannot be reached")
+
+    def stalled(self) -> AbstractContextManager[None]:
+        """While entered, the target takes requests and answers none."""
+        pytest.skip("the harness cannot stop the target from answering")
+
+    def close(self) -> None:
+        """Take the target away."""
+
+
+class Carrier:
+    """Delivers as the host does: plans, executes, keeps links, looks where it was surprised."""
+
+    def __init__(self, harness: BackendHarness, world: World) -> None:
+        self.harness = harness
+        self.world = world
+        self.links = harness.links
+        self.backend = harness.open()
+
+    @property
+    def observes(self) -> bool:
+        """Whether the backend can look at its target."""
+        return isinstance(self.backend, Observer)
+
+    def must_observe(self) -> Observer:
+        """Return the backend as one that looks; a law that needs it is skipped without."""
+        if not isinstance(self.backend, Observer):
+            pytest.skip("this backend does not look at its target")
+        return self.backend
+
+    def held(self) -> Held:
+        """Return what the target holds of the world's organization."""
+        return self.harness.held(self.world.organization)
+
+    def expect(self) -> None:
+        """The target holds what the world says, and nothing else."""
+        assert self.held() == self.world.expected()
+
+    def plan(self, *changes: ChangeRecord) -> Plan:
+        """Return the plan for changes of one entity that trusts them."""
+        return self.backend.plan(changes, self.known(changes))
+
+    def carry(self, *changes: ChangeRecord) -> Receipt:
+        """Bring one entity's changes into the target."""
+        try:
+            return self.keep(self.backend.execute(self.plan(*changes)))
+        except Surprise:
+            if not self.observes:
+                raise
+            return self.settle(changes[-1].entity.id)
+
+    def carried(self, change: ChangeRecord) -> Plan:
+        """Carry a change without a surprise and return the plan that did it."""
+        plan = self.plan(change)
+        self.keep(self.backend.execute(plan))
+        return plan
+
+    def look(self, resource_id: str) -> Plan:
+        """Observe one resource and return the plan that makes the target as it should be."""
+        observer = self.must_observe()
+        snapshot = self.world.snapshot(resource_id)
+        links = self.known([snapshot])
+        (observed,) = observer.observe([snapshot], links)
+        assert observed.resource_id == resource_id
+        return self.backend.plan([snapshot], links, observed)
+
+    def settle(self, resource_id: str) -> Receipt:
+        """Observe one resource and converge."""
+        return self.keep(self.backend.execute(self.look(resource_id)))
+
+    def again(self, change: ChangeRecord) -> Receipt:
+        """Bring an entity into step when nobody knows what became of the last attempt."""
+        return self.settle(change.entity.id) if self.observes else self.carry(change)
+
+    def known(self, changes: Sequence[ChangeRecord]) -> dict[str, Link]:
+        """Return the links that the host would hand over for these changes."""
+        ids = {changes[0].entity.id}.union(*(change.references for change in changes))
+        return {key: link for key, link in self.links.items() if key in ids}
+
+    def keep(self, receipt: Receipt) -> Receipt:
+        """Store a receipt's links."""
+        self.links.update((link.resource_id, link) for link in receipt.links)
+        return receipt
+
+    def restart(self) -> None:
+        """Lose the connection and get a new one, as after a crash; links stay."""
+        self.backend.close()
+        self.backend = self.harness.open()

@@ -1,0 +1,209 @@
+"""A small world of people and groups: what should be true, and the changes that made it so.
+
+    world = World()
+    changes = [world.user("ann"), world.group("sales", "ann"), *world.delete("ann")]
+    world.expected()            # {id of sales: Team("sales", frozenset())}
+
+Rule: every verb returns the change records that a journal would hold, versions without a gap.
+"""
+
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import attrs
+
+from bridge.core.changes import Cause, between, snapshot
+from bridge.core.resources import Resource
+from bridge.plugin import Attributes, ChangeRecord, Entity, Member, MemberDelta, Secret
+
+ORGANIZATION = "acme"
+_NAMESPACE = uuid.UUID("6a1f6f0e-0f5c-4c7e-9a53-0d5a3a0c7f11")
+_AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+
+@attrs.frozen
+class Person:
+    """What every target is expected to hold of a user; None where the document has nothing."""
+
+    user_name: str
+    given_name: str | None = None
+    family_name: str | None = None
+    email: str | None = None
+    active: bool = True
+
+
+@attrs.frozen
+class Team:
+    """What every target is expected to hold of a group: its name and its members' resource ids."""
+
+    display_name: str
+    members: frozenset[str] = frozenset()
+
+
+Held = Mapping[str, Person | Team]
+"""Resource id to what is held for it."""
+
+
+class World:
+    """The desired state of one organization, changed by its verbs. Handles are short names."""
+
+    def __init__(self, organization: str = ORGANIZATION) -> None:
+        self.organization = organization
+        self._resources: dict[str, Resource] = {}
+        self._members: dict[str, tuple[Member, ...]] = {}
+        self._ended: dict[str, ChangeRecord] = {}
+
+    def id(self, handle: str) -> str:
+        """Return the resource id that stands behind a handle; the same in every run."""
+        return str(uuid.uuid5(_NAMESPACE, f"{self.organization}/{handle}"))
+
+    def user(
+        self, handle: str, *, password: Secret | None = None, **attributes: Any
+    ) -> ChangeRecord:
+        """Create a user; `attributes` replace those it would have had, None leaves one out."""
+        merged = {**person(handle), **attributes}
+        document = {name: value for name, value in merged.items() if value is not None}
+        return self._write("User", handle, document, MemberDelta(), password)
+
+    def group(self, handle: str, *members: str, name: str | None = None) -> ChangeRecord:
+        """Create a group of the users (or groups) with these handles."""
+        delta = MemberDelta(added=self._as_members(members))
+        return self._write("Group", handle, {"displayName": name or handle}, delta)
+
+    def update(self, handle: str, **attributes: Any) -> ChangeRecord:
+        """Replace top-level attributes; None removes one."""
+        before = self._resources[self.id(handle)]
+        merged = {**before.attributes, **attributes}
+        after = {name: value for name, value in merged.items() if value is not None}
+        return self._write(before.entity.type, handle, after, MemberDelta())
+
+    def password(self, handle: str, password: Secret) -> ChangeRecord:
+        """Set a user's password and nothing else."""
+        document = self._resources[self.id(handle)].attributes
+        return self._write("User", handle, document, MemberDelta(), password)
+
+    def members(
+        self, handle: str, *, add: Iterable[str] = (), remove: Iterable[str] = ()
+    ) -> ChangeRecord:
+        """Change a group's membership."""
+        delta = MemberDelta(self._as_members(add), self._as_members(remove))
+        return self._write("Group", handle, self._resources[self.id(handle)].attributes, delta)
+
+    def delete(self, handle: str) -> list[ChangeRecord]:
+        """Delete a resource: its own change, then one for every group it leaves."""
+        key = self.id(handle)
+        before = self._resources[key]
+        change = _change(before.entity, before, None, MemberDelta())
+        del self._resources[key]
+        self._members.pop(key, None)
+        self._ended[key] = change
+        gone = Member(key, before.entity.type)
+        groups = [group for group, members in self._members.items() if gone in members]
+        return [change, *(self._leave(group, gone) for group in sorted(groups))]
+
+    def forget(self, handle: str) -> None:
+        """Take back a creation that the target refused."""
+        del self._resources[self.id(handle)]
+        self._members.pop(self.id(handle), None)
+
+    def snapshot(self, resource_id: str) -> ChangeRecord:
+        """Return the complete state of a resource as the host would, or its deletion."""
+        if (ended := self._ended.get(resource_id)) is not None:
+            return ended
+        resource = self._resources[resource_id]
+        return snapshot(resource, self._members.get(resource_id, ()), _cause(resource.version))
+
+    def snapshots(self) -> list[ChangeRecord]:
+        """Return the snapshot of every resource there is or was, users first."""
+        known = [*self._resources, *self._ended]
+        return sorted(map(self.snapshot, known), key=lambda c: (c.entity.type != "User", c.entity))
+
+    def expected(self) -> Held:
+        """Return what a target should hold now."""
+        return {key: self._held(resource) for key, resource in self._resources.items()}
+
+    def _held(self, resource: Resource) -> Person | Team:
+        document = resource.attributes
+        if resource.entity.type == "Group":
+            members = self._members[resource.entity.id]
+            return Team(document["displayName"], frozenset(member.id for member in members))
+        name, emails = document.get("name", {}), document.get("emails", ())
+        return Person(
+            user_name=document["userName"],
+            given_name=name.get("givenName"),
+            family_name=name.get("familyName"),
+            email=emails[0]["value"] if emails else None,
+            active=document.get("active", True),
+        )
+
+    def _leave(self, group: str, gone: Member) -> ChangeRecord:
+        resource = self._resources[group]
+        return self._stored(resource.entity, resource.attributes, MemberDelta(removed=(gone,)))
+
+    def _write(
+        self,
+        kind: str,
+        handle: str,
+        after: Attributes,
+        delta: MemberDelta,
+        password: Secret | None = None,
+    ) -> ChangeRecord:
+        entity = Entity(self.organization, kind, self.id(handle))
+        return self._stored(entity, after, delta, password)
+
+    def _stored(
+        self,
+        entity: Entity,
+        after: Attributes,
+        delta: MemberDelta,
+        password: Secret | None = None,
+    ) -> ChangeRecord:
+        before = self._resources.get(entity.id)
+        change = _change(entity, before, after, delta, password)
+        self._resources[entity.id] = Resource(entity, change.version, after, _AT, _AT)
+        if entity.type == "Group":
+            gone = set(delta.removed)
+            kept = (m for m in self._members.get(entity.id, ()) if m not in gone)
+            self._members[entity.id] = (*kept, *delta.added)
+        return change
+
+    def _as_members(self, handles: Iterable[str]) -> tuple[Member, ...]:
+        return tuple(self._as_member(self.id(handle)) for handle in handles)
+
+    def _as_member(self, key: str) -> Member:
+        known = self._resources.get(key)
+        return Member(key, known.entity.type if known else "User")
+
+
+def person(handle: str) -> dict[str, Any]:
+    """Return an ordinary user's document."""
+    first, _, last = handle.partition("-")
+    mail = f"{handle}@example.com"
+    return {
+        "userName": mail,
+        "externalId": f"x-{handle}",
+        "name": {"givenName": first.title(), "familyName": (last or "Example").title()},
+        "displayName": handle.replace("-", " ").title(),
+        "emails": [{"value": mail, "type": "work", "primary": True}],
+        "active": True,
+    }
+
+
+def _change(
+    entity: Entity,
+    before: Resource | None,
+    after: Attributes | None,
+    delta: MemberDelta,
+    password: Secret | None = None,
+) -> ChangeRecord:
+    version = (before.version if before else 0) + 1
+    change = between(entity, before, after, delta, _cause(version), password)
+    if change is None:
+        raise ValueError(f"nothing changes about {entity}")
+    return change
+
+
+def _cause(version: int) -> Cause:
+    return Cause(actor="contract", request_id=f"request-{version}", at=_AT)
