@@ -1,0 +1,116 @@
+"""The harness of the contract suite: a real directory, read with OpenLDAP's own tools."""
+
+import contextlib
+import socket
+from collections.abc import Iterator, Mapping, Sequence
+
+from bridge.plugin import Backend, Link, Secret
+from bridge.testing import BackendHarness, Held, Person, Team
+from bridge_ldap import dn
+from bridge_ldap.plugin import LDAP
+from bridge_ldap.settings import Groups, Settings, Users
+from tests.openldap import Entry, OpenLDAP
+
+ORGANIZATIONS = ("acme", "globex")
+
+
+class OpenLdapHarness(BackendHarness):
+    type = LDAP
+    deadline_seconds = 6.0
+    lock = "employeeType"
+    """The attribute that an inactive person has and an active one has not."""
+
+    def __init__(self, directory: OpenLDAP) -> None:
+        super().__init__()
+        self.directory = directory
+        self.secrets = (directory.bind_password,)
+        bases = [
+            f"{unit}ou={organization},{directory.base_dn}"
+            for organization in ORGANIZATIONS
+            for unit in ("", "ou=people,", "ou=groups,")
+        ]
+        directory.load(
+            "\n".join(f"dn: {base}\nobjectClass: organizationalUnit\n" for base in bases)
+        )
+
+    def settings(self, uri: str) -> Settings:
+        above = f"ou={{organization}},{self.directory.base_dn}"
+        return Settings(
+            uris=(uri,),
+            insecure=True,
+            bind_dn=self.directory.bind_dn,
+            bind_password=Secret(self.directory.bind_password),
+            connect_seconds=2,
+            operation_seconds=2,
+            users=Users(base_dn=f"ou=people,{above}"),
+            groups=Groups(base_dn=f"ou=groups,{above}"),
+        )
+
+    def open(self) -> Backend:
+        return LDAP.open(self.settings(self.directory.uri))
+
+    def unreachable(self) -> Backend:
+        with contextlib.closing(socket.socket()) as free:
+            free.bind(("127.0.0.1", 0))
+            return LDAP.open(self.settings(f"ldap://127.0.0.1:{free.getsockname()[1]}"))
+
+    def held(self, organization: str) -> Held:
+        names = {dn.key(link.name): id_ for id_, link in self.links.items()}
+        found = self.directory.search(
+            "(|(objectClass=inetOrgPerson)(objectClass=groupOfNames))",
+            ("*", self.lock),
+            base=f"ou={organization},{self.directory.base_dn}",
+        )
+        return {
+            names[dn.key(name)]: team(name, entry, names)
+            if "groupOfNames" in entry["objectClass"]
+            else person(entry, self.lock)
+            for name, entry in found.items()
+        }
+
+    def stand_ins(self, resource_ids: Sequence[str]) -> Mapping[str, Link]:
+        people = f"ou=people,ou=acme,{self.directory.base_dn}"
+        return {id_: Link(id_, id_, f"uid={id_},{people}") for id_ in resource_ids}
+
+    def vanish(self, resource_id: str) -> None:
+        self.directory.tool("ldapdelete", self.links[resource_id].name)
+
+    def spoil(self, resource_id: str) -> None:
+        name = self.links[resource_id].name
+        change = (
+            "changetype: modify\nreplace: mail\nmail: else@example.com\n"
+            if name.startswith("uid=")
+            else f"changetype: modify\nadd: member\nmember: uid=nobody,{name}\n"
+        )
+        self.directory.load(f"dn: {name}\n{change}")
+
+    @contextlib.contextmanager
+    def stalled(self) -> Iterator[None]:
+        self.directory.pause()
+        try:
+            yield
+        finally:
+            self.directory.resume()
+
+
+def person(entry: Entry, lock: str) -> Person:
+    def one(name: str) -> str | None:
+        return next(iter(entry.get(name, ())), None)
+
+    user_name, family_name = one("uid"), one("sn")
+    assert user_name is not None
+    return Person(
+        user_name=user_name,
+        given_name=one("givenName"),
+        # sn may not be absent: the display name or the user name stands in.
+        family_name=None if family_name in (one("displayName"), user_name) else family_name,
+        email=one("mail"),
+        active=one(lock) is None,
+    )
+
+
+def team(name: str, entry: Entry, names: Mapping[dn.Key, str]) -> Team:
+    members = {dn.key(member) for member in entry.get("member", ())}
+    if members == {dn.key(name)}:
+        members = set()  # the placeholder of an empty group, and of no other
+    return Team(entry["cn"][0], frozenset(names.get(key, str(key)) for key in members))
