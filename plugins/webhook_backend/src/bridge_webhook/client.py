@@ -1,0 +1,166 @@
+"""Sending: one request at a time, and what its answer means.
+
+    2xx                       delivered; the body is not read further than a cap
+    408, 425, 429, 5xx        try again, after `Retry-After` if the receiver says so
+    401, 403, 3xx             the receiver does not want us, or is elsewhere: down
+    410, other 4xx            this event will not be taken: park
+    no connection             down
+    no answer in time         in doubt: it may have arrived
+
+Rule: nothing that the receiver sends changes where the next request goes.
+"""
+
+import contextlib
+import ssl
+import time
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import cast
+
+import httpcore2
+
+from bridge.plugin import BackendDown, Finding, InDoubt, NotApplied, Park, Plan, Receipt, RetryLater
+from bridge_webhook import signing
+from bridge_webhook.egress import Egress
+from bridge_webhook.planning import Post
+from bridge_webhook.settings import Settings
+
+ANSWER_BYTES = 65_536
+"""How much of an answer's body is read; the rest is cut off with the connection."""
+
+DRAIN_SECONDS = 1.0
+"""How long an answer's body may take once its status is known, in seconds."""
+
+USER_AGENT = "directory-bridge"
+
+_BROKEN = (httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException)
+_AGAIN = frozenset({408, 425, 429})
+_UNWANTED = frozenset({401, 403, 407})
+
+
+class Client:
+    """One connection to the receiver, opened when first needed and kept between events."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._signers = settings.signers
+        plain = settings.address.scheme == "http"
+        self._egress = Egress(settings.allow_networks, plain=plain)
+        self._pool: httpcore2.ConnectionPool | None = None
+
+    def execute(self, plan: Plan) -> Receipt:
+        """Send the plan's events. Raises NotApplied errors."""
+        for post in cast("tuple[Post, ...]", plan.steps):
+            status, retry_after = self._sent(post)
+            if (refusal := refusal_of(status, retry_after, datetime.now(UTC))) is not None:
+                raise refusal
+        return Receipt()
+
+    def check(self) -> list[Finding]:
+        """Connect to the receiver (with TLS where it is https) and send nothing."""
+        address = self._settings.address
+        port = address.port or (443 if address.scheme == "https" else 80)
+        self._egress.end_in(self._settings.timeout_seconds)
+        try:
+            stream = self._egress.connect_tcp(address.hostname or "", port)
+            if (trust := self._trust()) is not None:
+                stream = stream.start_tls(trust, address.hostname)
+            stream.close()
+        except _BROKEN as error:
+            raise BackendDown(f"{address.netloc}: {error}") from error
+        return [Finding(True, "BRG-WEBHOOK-CONNECTED", f"{address.netloc} takes connections.")]
+
+    def close(self) -> None:
+        """Give the connection up; never raises."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.close()
+
+    def _sent(self, post: Post) -> tuple[int, str | None]:
+        self._egress.end_in(self._settings.timeout_seconds)
+        body = post.body.encode()
+        own = {
+            "host": post.host,
+            "content-type": "application/json",
+            "content-length": str(len(body)),
+            "accept-encoding": "identity",
+            "user-agent": USER_AGENT,
+        }
+        signed = signing.headers(self._signers, post.message_id, int(time.time()), body)
+        try:
+            with self._connections().stream(
+                "POST", self._settings.url, headers=list({**own, **signed}.items()), content=body
+            ) as answer:
+                self._drain(answer)
+                return answer.status, _header(answer.headers, b"retry-after")
+        except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
+            self.close()
+            raise BackendDown(f"{post.host} cannot be reached: {error}") from error
+        except httpcore2.TimeoutException as error:
+            self.close()
+            raise InDoubt(
+                f"{post.host} did not answer in {self._settings.timeout_seconds:g} seconds"
+            ) from error
+        except (httpcore2.NetworkError, httpcore2.ProtocolError) as error:
+            self.close()
+            raise RetryLater(f"{post.host} broke the connection off: {error}") from error
+
+    def _drain(self, answer: httpcore2.Response) -> None:
+        """Read the body to its end, so that the connection can be used again, or give both up."""
+        self._egress.end_in(DRAIN_SECONDS)
+        length = 0
+        with contextlib.suppress(*_BROKEN):  # the status has been read: that is the answer
+            for part in answer.iter_stream():
+                length += len(part)
+                if length > ANSWER_BYTES:
+                    return
+
+    def _connections(self) -> httpcore2.ConnectionPool:
+        if self._pool is None:
+            self._pool = httpcore2.ConnectionPool(
+                ssl_context=self._trust(), max_connections=1, network_backend=self._egress
+            )
+        return self._pool
+
+    def _trust(self) -> ssl.SSLContext | None:
+        if self._settings.address.scheme == "http":
+            return None
+        return ssl.create_default_context(cafile=self._settings.ca_file)
+
+
+def refusal_of(status: int, retry_after: str | None, now: datetime) -> NotApplied | None:
+    """Return what a status means for the event, None where it was taken."""
+    answer = f"the receiver answered {status}"
+    match status:
+        case _ if 200 <= status < 300:
+            return None
+        case _ if 300 <= status < 400:
+            return BackendDown(f"{answer}; redirects are not followed, set `url` to the target")
+        case _ if status in _UNWANTED:
+            return BackendDown(answer)
+        case _ if status in _AGAIN or status >= 500:
+            return RetryLater(answer, delay_seconds=seconds(retry_after, now))
+        case 410:
+            return Park(f"{answer}: it is gone", "Take this backend out, or set another `url`.")
+    return Park(answer, "Mend the receiver or `url`, then `bridge deliveries retry`.")
+
+
+def seconds(retry_after: str | None, now: datetime) -> float | None:
+    """Return the delay that a Retry-After header asks for (RFC 9110 10.2.3); None if unreadable."""
+    if retry_after is None:
+        return None
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit():
+        return float(min(int(text[:10]), 10**9))
+    try:
+        at = parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, (at.astimezone(UTC) - now).total_seconds())
+
+
+def _header(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> str | None:
+    found = (value for key, value in headers if key.lower() == name)
+    value = next(found, None)
+    return value.decode("latin-1") if value is not None else None
