@@ -1,0 +1,32 @@
+"""Fixtures of directories other than OpenLDAP."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.containers import missing
+from tests.integration.ldap.ds389 import local_389ds
+from tests.openldap import OpenLDAP, Unavailable
+
+
+@pytest.fixture(scope="session")
+def ds389_server() -> Iterator[OpenLDAP]:
+    """The session's 389 Directory Server."""
+    with ExitStack() as running:
+        # Not below pytest's folder: its parents are closed to the user the server runs as.
+        folder = Path(running.enter_context(TemporaryDirectory(prefix="bridge-389ds-")))
+        try:
+            directory = running.enter_context(local_389ds(folder))
+        except Unavailable as why:
+            missing("389ds", str(why))
+        yield directory
+
+
+@pytest.fixture
+def ds389(ds389_server: OpenLDAP) -> Iterator[OpenLDAP]:
+    """The session's 389 Directory Server, below a base of this test's own."""
+    with ds389_server.fresh_base() as directory:
+        yield directory
