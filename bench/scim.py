@@ -1,0 +1,323 @@
+"""The SCIM endpoint under load: real HTTP, a server process of its own, a durable journal.
+
+    python -m bench.scim [--seconds 5] [--connections 32] [--backends 1]
+
+Prints: users created per second over kept-alive connections, how long an answer takes (p50, p99)
+and the CPU time of server and load generator per request; then what one PATCH of one member costs
+in a group of 10 and in one of 100,000, and the ratio of the two.
+
+Rule: the load generator is part of the machine that is measured; its CPU time is shown as well.
+"""
+
+import argparse
+import asyncio
+import json
+import multiprocessing
+import os
+import socket
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from datetime import UTC, datetime
+from functools import partial
+from multiprocessing.connection import Connection as Pipe
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any, cast
+
+import attrs
+import uvicorn
+import uvloop
+from litestar import Litestar
+
+from bridge.auth.tokens import Authenticator, mint
+from bridge.core.changes import Cause
+from bridge.core.schema import STANDARD
+from bridge.core.secret import Secret
+from bridge.journal import backends as journal_backends
+from bridge.journal import tenants
+from bridge.journal.store import Transaction, open_journal
+from bridge.scim import ScimSettings, scim_router
+from bridge.sealing import Sealer
+
+KEY = Secret("an installation key of 32 letters")
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
+PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+GROUP_SIZES = (10, 100_000)
+ROUNDS = 300
+SLICE = 5_000
+"""Members that a PATCH adds at once while a group is filled."""
+
+
+@attrs.frozen
+class Address:
+    """Where the server listens, and the token that it takes."""
+
+    port: int
+    token: str
+
+    def request(self, method: str, path: str, document: Any) -> bytes:
+        """Return a whole HTTP request."""
+        body = json.dumps(document).encode()
+        return (
+            f"{method} /scim/v2{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
+            f"Authorization: Bearer {self.token}\r\nAccept: application/scim+json\r\n"
+            f"Content-Type: application/scim+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        ).encode() + body
+
+
+# --- The server process -------------------------------------------------------------------------
+
+
+def serve(folder: Path, backends: int, pipe: Pipe) -> None:
+    """Serve a new journal in `folder` until terminated."""
+    with closing(open_journal(f"sqlite:///{folder / 'journal.sqlite3'}")) as journal:
+        minted = mint(KEY)
+
+        def prepare(tx: Transaction) -> None:
+            cause = Cause("bench", "bench", datetime.now(UTC))
+            tenants.create_organization(tx, "bench", "bench", cause)
+            connection = tenants.create_connection(tx, "bench", "c1", "idp", "okta", cause)
+            tenants.create_token(tx, connection, minted.id, minted.digest, cause)
+            for number in range(backends):
+                journal_backends.add(tx, f"b{number}", "none")
+
+        journal.write_now(prepare)
+        listening = socket.create_server(("127.0.0.1", 0))
+        port = listening.getsockname()[1]
+        settings = ScimSettings(public_url=f"http://127.0.0.1:{port}")
+        router = scim_router(journal, STANDARD, Authenticator(journal, KEY), settings, Sealer(KEY))
+        app = Litestar([router], openapi_config=None, logging_config=None)
+        config = uvicorn.Config(
+            app,
+            http="httptools",
+            log_level="warning",
+            lifespan="off",
+            access_log=False,
+            proxy_headers=False,
+        )
+        server = uvicorn.Server(config)
+
+        pipe.send(Address(port, minted.text.reveal()))
+        uvloop.run(server.serve(sockets=[listening]))
+
+
+@attrs.frozen
+class Server:
+    """The running server process."""
+
+    address: Address
+    pid: int | None
+
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the server has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def served(backends: int) -> Iterator[Server]:
+    """Start a server with a journal of its own; `backends` rows follow every change."""
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=serve, args=(Path(folder), backends, theirs))
+        process.start()
+        theirs.close()  # so that a server that does not start is noticed
+        try:
+            yield Server(ours.recv(), process.pid)
+        finally:
+            process.terminate()
+            process.join()
+
+
+# --- The load generator -------------------------------------------------------------------------
+
+
+class Lane(asyncio.Protocol):
+    """One kept-alive connection that sends its next request when the answer is complete."""
+
+    def __init__(self, make: Callable[[], bytes | None], done: asyncio.Future[None]) -> None:
+        self._make = make
+        self._done = done
+        self._received = b""
+        self._began = 0.0
+        self._transport: asyncio.Transport | None = None
+        self.seconds: list[float] = []
+        self.answers: list[bytes] = []
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+        self._next()
+
+    def data_received(self, data: bytes) -> None:
+        self._received += data
+        head, found, body = self._received.partition(b"\r\n\r\n")
+        if not found or len(body) < _length(head):
+            return
+        if head[9:10] != b"2":
+            self._done.set_exception(RuntimeError(self._received.decode()))
+            return
+        self.seconds.append(time.perf_counter() - self._began)
+        self.answers.append(body)
+        self._received = b""
+        self._next()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if not self._done.done():
+            self._done.set_exception(exc or RuntimeError("the server closed the connection"))
+
+    def _next(self) -> None:
+        request = self._make()
+        if request is None:
+            self._done.set_result(None)
+        elif self._transport is not None:
+            self._began = time.perf_counter()
+            self._transport.write(request)
+
+
+def _length(head: bytes) -> int:
+    _, _, rest = head.lower().partition(b"content-length: ")
+    return int(rest.partition(b"\r\n")[0] or 0)
+
+
+async def drive(port: int, lanes: int, make: Callable[[], bytes | None]) -> list[Lane]:
+    """Send what `make` makes over `lanes` connections until it makes nothing more."""
+    loop = asyncio.get_running_loop()
+    ends = [loop.create_future() for _ in range(lanes)]
+    opened = [
+        await loop.create_connection(partial(Lane, make, end), "127.0.0.1", port) for end in ends
+    ]
+    await asyncio.gather(*ends)
+    for transport, _ in opened:
+        transport.abort()
+    return [lane for _, lane in opened]
+
+
+# --- The figures --------------------------------------------------------------------------------
+
+
+def person(number: str) -> dict[str, Any]:
+    """Return a user as Okta creates it, about 700 bytes."""
+    name = f"user{number}@example.com"
+    return {
+        "schemas": [USER],
+        "userName": name,
+        "name": {"givenName": "Test", "familyName": f"User {number}"},
+        "emails": [{"primary": True, "value": name, "type": "work"}],
+        "phoneNumbers": [{"value": f"+49 30 {number}", "type": "work"}],
+        "displayName": f"Test User {number}",
+        "title": "Engineer",
+        "locale": "en-US",
+        "externalId": f"00u{number}",
+        "groups": [],
+        "password": "1mz050nq",
+        "active": True,
+    }
+
+
+def creates(server: Server, seconds: float, connections: int) -> None:
+    """Print how many users are created per second."""
+    until = time.perf_counter() + seconds
+    count = 0
+
+    def make() -> bytes | None:
+        nonlocal count
+        if time.perf_counter() > until:
+            return None
+        count += 1
+        return server.address.request("POST", "/Users", person(f"{until:.0f}-{count}"))
+
+    server_cpu, own_cpu, began = server.cpu_seconds(), time.process_time(), time.perf_counter()
+    lanes = uvloop.run(drive(server.address.port, connections, make))
+    took = time.perf_counter() - began
+    server_cpu, own_cpu = server.cpu_seconds() - server_cpu, time.process_time() - own_cpu
+    times = sorted(second for lane in lanes for second in lane.seconds)
+    percentiles = quantiles(times, n=100)
+    print(
+        f"POST /Users, {connections} connections: {len(times) / took:,.0f}/s, "
+        f"p50 {percentiles[49] * 1e3:.1f} ms, p99 {percentiles[98] * 1e3:.1f} ms, "
+        f"CPU per request: server {server_cpu / len(times) * 1e3:.2f} ms, "
+        f"load generator {own_cpu / len(times) * 1e3:.2f} ms"
+    )
+
+
+def one_member(server: Server) -> None:
+    """Print what one member more or less costs, by the size of the group."""
+    address = server.address
+    costs = []
+    for size in GROUP_SIZES:
+        ids = _users(address, size + 1, f"g{size}-")
+        group = _send(
+            address, [("POST", "/Groups", {"schemas": [GROUP], "displayName": f"group {size}"})]
+        )[0]
+        path = f"/Groups/{group['id']}"
+        _send(
+            address,
+            [
+                ("PATCH", path, _patch("add", ids[start : min(start + SLICE, size)]))
+                for start in range(0, size, SLICE)
+            ],
+        )
+        flips = [("PATCH", path, _patch(op, ids[-1:])) for op in ("add", "remove")] * ROUNDS
+        lane = _run(address, flips)
+        costs.append(median(lane.seconds))
+        print(f"PATCH of one member, group of {size:>7,}: {costs[-1] * 1e3:.2f} ms")
+    print(f"ratio: {costs[-1] / costs[0]:.2f}")
+
+
+def _patch(op: str, ids: list[str]) -> dict[str, Any]:
+    members = [{"value": member_id} for member_id in ids]
+    return {
+        "schemas": [PATCH_OP],
+        "Operations": [{"op": op, "path": "members", "value": members}],
+    }
+
+
+def _users(address: Address, count: int, prefix: str) -> list[str]:
+    numbers = iter(range(count))
+
+    def make() -> bytes | None:
+        number = next(numbers, None)
+        if number is None:
+            return None
+        return address.request(
+            "POST", "/Users", {"schemas": [USER], "userName": f"{prefix}{number}"}
+        )
+
+    lanes = uvloop.run(drive(address.port, 32, make))
+    return sorted(json.loads(answer)["id"] for lane in lanes for answer in lane.answers)
+
+
+def _run(address: Address, requests: list[tuple[str, str, Any]]) -> Lane:
+    waiting = iter(requests)
+
+    def make() -> bytes | None:
+        request = next(waiting, None)
+        return None if request is None else address.request(*request)
+
+    return uvloop.run(drive(address.port, 1, make))[0]
+
+
+def _send(address: Address, requests: list[tuple[str, str, Any]]) -> list[Any]:
+    return [json.loads(answer or b"null") for answer in _run(address, requests).answers]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--backends", type=int, default=1)
+    chosen = parser.parse_args()
+    with served(chosen.backends) as server:
+        creates(server, 1, chosen.connections)  # warm
+        creates(server, chosen.seconds, chosen.connections)
+    with served(chosen.backends) as server:
+        one_member(server)
+
+
+if __name__ == "__main__":
+    main()
