@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from bridge.core.access import Access, AccessDelta, AccessState, Level
 from bridge.core.changes import Cause, ChangeRecord, MemberDelta
 from bridge.core.resources import Attributes, Entity, Member
 
@@ -21,6 +22,8 @@ CHANGE_COLUMNS = (
     "after",
     "added",
     "removed",
+    "granted",
+    "revoked",
     "actor",
     "request_id",
     "at",
@@ -72,6 +75,8 @@ def change_row(change: ChangeRecord) -> dict[str, Any]:
         "after": None if change.after is None else encode(change.after),
         "added": _members_text(change.members.added),
         "removed": _members_text(change.members.removed),
+        "granted": _access_text(change.access.granted),
+        "revoked": _access_text(change.access.revoked),
         "actor": change.cause.actor,
         "request_id": change.cause.request_id,
         "at": to_micros(change.cause.at),
@@ -80,7 +85,8 @@ def change_row(change: ChangeRecord) -> dict[str, Any]:
 
 def change_of(row: Sequence[Any]) -> ChangeRecord:
     """Return the change record of a row that holds CHANGE_COLUMNS in order."""
-    organization, entity, version, type_, before, after, added, removed, actor, request, at = row
+    organization, entity, version, type_, before, after, *deltas, actor, request, at = row
+    added, removed, granted, revoked = deltas
     document: Attributes | None = None if after is None else decode(after)
     return ChangeRecord(
         entity=Entity(organization, type_, entity),
@@ -89,6 +95,7 @@ def change_of(row: Sequence[Any]) -> ChangeRecord:
         after=document,
         members=MemberDelta(_members(added), _members(removed)),
         cause=Cause(actor, request, from_micros(at)),
+        access=AccessDelta(_accesses(granted), _accesses(revoked)),
     )
 
 
@@ -104,3 +111,12 @@ def _members_text(members: tuple[Member, ...]) -> str | None:
 
 def _members(text: str | None) -> tuple[Member, ...]:
     return tuple(Member(*pair) for pair in decode(text)) if text else ()
+
+
+def _access_text(accesses: tuple[Access, ...]) -> str | None:
+    return encode([(one.user, one.level, one.state) for one in accesses]) if accesses else None
+
+
+def _accesses(text: str | None) -> tuple[Access, ...]:
+    rows = decode(text) if text else ()
+    return tuple(Access(user, Level(level), AccessState(state)) for user, level, state in rows)

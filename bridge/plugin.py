@@ -13,6 +13,7 @@ from collections.abc import Sequence
 
 import pluggy
 
+from bridge.core.access import FOLDER, WORKSPACE, Access, AccessDelta, AccessState, Level
 from bridge.core.backend import (
     CONTRACT_VERSION,
     Backend,
@@ -43,8 +44,13 @@ from bridge.core.secret import Secret
 __all__ = [
     "CONTRACT_VERSION",
     "DIRECTORY",
+    "FOLDER",
     "PROJECT",
     "WEBHOOK",
+    "WORKSPACE",
+    "Access",
+    "AccessDelta",
+    "AccessState",
     "Attributes",
     "Backend",
     "BackendDown",
@@ -54,6 +60,7 @@ __all__ = [
     "Entity",
     "Finding",
     "InDoubt",
+    "Level",
     "Link",
     "Member",
     "MemberDelta",

@@ -149,6 +149,8 @@ class BackendType:
     `open(settings)` makes one slot's backend and must not connect before it is used.
     `takes_passwords(settings)` tells whether it applies the `password` of a change record; only
     for one that does are passwords kept, sealed, until it has them.
+    `takes(settings)` names the entity types that it is given, None for all of them. A type without
+    `takes` is given every resource type, and no workspaces and folders.
     `coalesces` False: the backend wants every change on its own (one event each).
     """
 
@@ -160,3 +162,4 @@ class BackendType:
     coalesces: bool = True
     schedule: Schedule = DIRECTORY
     takes_passwords: Callable[[Any], bool] = lambda _settings: False
+    takes: Callable[[Any], frozenset[str] | None] | None = None

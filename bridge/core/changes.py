@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import attrs
 
+from bridge.core.access import FOLDER, UNCHANGED, Access, AccessDelta, net
 from bridge.core.resources import Attributes, Entity, Member, Resource
 from bridge.core.secret import Secret
 
@@ -49,6 +50,8 @@ class ChangeRecord:
     `before` is None for a creation, `after` is None for a deletion; both hold whole documents.
     `members` is the difference only. A creation carries every member, so a CREATE record is
     always the complete state of the entity: that is what makes it usable as a snapshot.
+    `access` is to a workspace or folder what `members` is to a group, with one difference: a
+    record names at most RECORD_USERS users, so a change of many is several versions.
     `password` is one that was set with this version and is still to be delivered.
     """
 
@@ -59,6 +62,7 @@ class ChangeRecord:
     members: MemberDelta
     cause: Cause
     password: Secret | None = None
+    access: AccessDelta = UNCHANGED
 
     @property
     def operation(self) -> Operation:
@@ -78,7 +82,14 @@ class ChangeRecord:
     @property
     def references(self) -> frozenset[str]:
         """Ids of other resources that a backend needs links of to apply this change."""
-        return frozenset(m.id for m in (*self.members.added, *self.members.removed))
+        members = (m.id for m in (*self.members.added, *self.members.removed))
+        return frozenset((*members, *self.access.users, *self._places()))
+
+    def _places(self) -> list[str]:
+        if self.entity.type != FOLDER:
+            return []
+        documents = [document for document in (self.before, self.after) if document is not None]
+        return [d[name] for d in documents for name in ("workspace", "parent") if name in d]
 
 
 def between(
@@ -88,13 +99,14 @@ def between(
     members: MemberDelta,
     cause: Cause,
     password: Secret | None = None,
+    access: AccessDelta = UNCHANGED,
 ) -> ChangeRecord | None:
     """Return the change from `before` to `after`, or None when nothing differs.
 
     `before` None means the entity is being created, `after` None that it is being deleted.
     A password that is set is a change by itself.
     """
-    same = before is not None and before.attributes == after and not members
+    same = before is not None and before.attributes == after and not members and not access
     if (same and password is None) or (before is None and after is None):
         return None
     return ChangeRecord(
@@ -105,13 +117,17 @@ def between(
         members=members,
         cause=cause,
         password=password,
+        access=access,
     )
 
 
-def snapshot(resource: Resource, members: Iterable[Member], cause: Cause) -> ChangeRecord:
-    """Return the complete state of a resource as a CREATE record at its own version.
+def snapshot(
+    resource: Resource, members: Iterable[Member], cause: Cause, access: Iterable[Access] = ()
+) -> ChangeRecord:
+    """Return the complete state of an entity as a CREATE record at its own version.
 
-    Backfill, repair and observed plans start from this instead of from history.
+    It names every member, or every user with access, however many there are. Backfill, repair and
+    observed plans start from this instead of from history.
     """
     return ChangeRecord(
         entity=resource.entity,
@@ -120,6 +136,7 @@ def snapshot(resource: Resource, members: Iterable[Member], cause: Cause) -> Cha
         after=resource.attributes,
         members=MemberDelta(added=tuple(members)),
         cause=cause,
+        access=AccessDelta(granted=tuple(access)),
     )
 
 
@@ -140,6 +157,7 @@ def coalesce(changes: Sequence[ChangeRecord]) -> ChangeRecord:
         before=first.before,
         members=_net_members([c.members for c in changes]),
         password=passwords[-1] if passwords and last.after is not None else None,
+        access=net(c.access for c in changes),
     )
 
 

@@ -16,7 +16,7 @@ CLAIM_VERSIONS = 256
 """Versions of one entity that one claim hands over at most."""
 
 CLAIM_CHARACTERS = 1_000_000
-"""Stored text (documents; member deltas, about 50 each) after which a claim takes no more."""
+"""Stored text (documents; deltas, about 50 a member or user) after which a claim takes no more."""
 
 _PAGE = 32  # versions fetched at a time: the cap on text bounds what is read, too
 _FOLLOWING = prepared(
@@ -44,7 +44,7 @@ def pending_rows(
         after = applied + len(found)
         page = reader.rows(_FOLLOWING, organization=organization, entity=entity, after=after)
         for row in page:
-            characters += sum(len(text) for text in row[4:8] if text)
+            characters += sum(len(text) for text in row[4:10] if text)
             gap = row[2] != applied + len(found) + 1
             full = len(found) == CLAIM_VERSIONS or (found and characters > CLAIM_CHARACTERS)
             if gap or full:

@@ -151,6 +151,8 @@ change = Table(
     Column("after", Text),
     Column("added", Text),
     Column("removed", Text),
+    Column("granted", Text),  # access, of a workspace or a folder
+    Column("revoked", Text),
     Column("actor", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Column("at", BigInteger, nullable=False),

@@ -125,7 +125,7 @@ def _create_deliveries() -> None:
         *_text("organization", "entity"),
         *_number("version"),
         *_text("type"),
-        *_text("before", "after", "added", "removed", nullable=True),
+        *_text("before", "after", "added", "removed", "granted", "revoked", nullable=True),
         *_text("actor", "request_id"),
         *_time("at"),
         sa.UniqueConstraint("organization", "entity", "version"),
