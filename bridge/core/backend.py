@@ -4,17 +4,18 @@ A backend is synchronous and owns one connection to its target; the host opens o
 calls each from one thread only. Deadlines, ordering, retries, guard, audit and redaction of what
 is stored belong to the host.
 
-Rule: `plan` is pure. Whatever touches the target is in `check`, `execute` or `observe`.
+Rule: `plan` is pure. Whatever touches the target is in `check`, `execute`, `observe` or `scan`.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
 
 import attrs
 
 from bridge.core.changes import ChangeRecord
 from bridge.core.delivery import DIRECTORY, Schedule
-from bridge.core.resources import Entity
+from bridge.core.resources import Attributes, Entity
 
 CONTRACT_VERSION = 1
 """Grows when a backend written for the old contract would misbehave under the new one."""
@@ -58,10 +59,14 @@ class Plan:
 
 @attrs.frozen
 class Receipt:
-    """What `execute` achieved. `links` are new or changed; `already` means nothing was to do."""
+    """What `execute` achieved. `links` are new or changed; `already` means nothing was to do.
+
+    `adopted`: what is linked was made by others, and a configured rule said that it is this one's.
+    """
 
     links: tuple[Link, ...] = ()
     already: bool = False
+    adopted: bool = False
 
 
 @attrs.frozen
@@ -74,6 +79,86 @@ class Observed:
     resource_id: str
     link: Link | None = None
     state: Any = None
+
+
+class DriftKind(StrEnum):
+    """How a target is not as it should be.
+
+    MISSING: nothing is there for a resource, and nothing was known to be. DELETED: what was there
+    is gone. EXTRA: it holds what a deleted resource left. FOREIGN: it belongs to no resource.
+    RENAMED: the name or place is another. CHANGED: values are. MEMBERS: the membership is.
+    """
+
+    MISSING = "missing"
+    DELETED = "deleted"
+    EXTRA = "extra"
+    FOREIGN = "foreign"
+    RENAMED = "renamed"
+    CHANGED = "changed"
+    MEMBERS = "members"
+
+
+@attrs.frozen
+class Drift:
+    """One difference between what is there and what should be, as a step would mend it.
+
+    `attributes` are the target's own names of what differs (attribute types, columns); `removes`
+    is how many entries or members mending it takes away: the guard counts them.
+    """
+
+    kind: DriftKind
+    attributes: tuple[str, ...] = ()
+    removes: int = 0
+
+
+@runtime_checkable
+class Mending(Protocol):
+    """What a step may say besides its text: which drift it mends. Others count as CHANGED."""
+
+    @property
+    def drift(self) -> Sequence[Drift]:
+        """What is not as it should be where this step is planned; empty for what only follows."""
+        ...
+
+
+@attrs.frozen
+class Found:
+    """One thing that the target holds of a kind this backend keeps, whoever made it.
+
+    `type` is the resource type it would be; `target_id` and `name` are those of its link.
+    `attributes` is the document it would be, canonical (`bridge.core.schema`), as far as the target
+    says. Members are told by keys: `key` is this one's, `members` are those of a group's members.
+    `organization` is where the target tells it, else empty. `state` is what `Observed.state` would
+    be. `problem` says why it cannot be a resource (it has no value that could be its userName).
+    """
+
+    type: str
+    target_id: str
+    name: str
+    key: str
+    attributes: Attributes = attrs.field(factory=dict)
+    members: tuple[str, ...] = ()
+    organization: str = ""
+    state: Any = None
+    problem: str = ""
+
+
+@attrs.frozen
+class ScanPage:
+    """A part of what the target holds; `next_cursor` None: it is the last one.
+
+    `incomplete` is empty, or says what kept the target from showing all (a size limit, a referral,
+    a base that cannot be read): then nobody may conclude that what is not listed is not there.
+    """
+
+    entries: tuple[Found, ...]
+    next_cursor: str | None = None
+    incomplete: str = ""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the target showed all that belongs on this page."""
+        return not self.incomplete
 
 
 @attrs.frozen
@@ -137,6 +222,24 @@ class Observer(Protocol):
 
         Looks by the link's immutable `target_id` first, then where the resource should be.
         Raises BackendDown or RetryLater when it could not be read.
+        """
+        ...
+
+
+@runtime_checkable
+class Scanner(Protocol):
+    """Optional capability beside `observe`: listing the target, for import and reconcile."""
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        """Return the page that `cursor` names, None for the first; writes nothing.
+
+        Users come before groups. From None to a page without `next_cursor`, whatever the target
+        holds throughout is listed at least once; what comes or goes meanwhile may be. A page is
+        so small that a group of 100,000 members fits into memory with it.
+
+        A cursor is text that another instance, in another process, understands: where it cannot
+        go on there it begins again, and what was listed is listed twice. Raises BackendDown or
+        RetryLater when the page could not be read; the same cursor may be tried again.
         """
         ...
 
