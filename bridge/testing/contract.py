@@ -18,10 +18,11 @@ from bridge.testing.enduring import EnduringLaws
 from bridge.testing.following import FollowingLaws
 from bridge.testing.harness import BackendHarness, Carrier
 from bridge.testing.looking import LookingLaws
+from bridge.testing.scanning import ScanningLaws
 from bridge.testing.world import World
 
 
-class BackendContract(FollowingLaws, LookingLaws, EnduringLaws):
+class BackendContract(FollowingLaws, LookingLaws, ScanningLaws, EnduringLaws):
     """Subclass it in a test module and give it a `harness` fixture."""
 
     @pytest.fixture

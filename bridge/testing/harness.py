@@ -12,10 +12,12 @@ from bridge.plugin import (
     Backend,
     BackendType,
     ChangeRecord,
+    Found,
     Link,
     Observer,
     Plan,
     Receipt,
+    Scanner,
     Surprise,
 )
 from bridge.testing.world import Held, World
@@ -63,6 +65,10 @@ class BackendHarness:
         """Change a user's mail address, or a group's name or members, behind the bridge's back."""
         pytest.skip(f"the harness cannot change {resource_id} in the target")
 
+    def plant(self, user_name: str) -> None:
+        """Put a person into the target that the bridge did not make."""
+        pytest.skip(f"the harness cannot put {user_name} into the target")
+
     def unreachable(self) -> Backend:
         """Return a backend whose target does not exist."""
         pytest.skip("the harness has no target that cannot be reached")
@@ -94,6 +100,23 @@ class Carrier:
         if not isinstance(self.backend, Observer):
             pytest.skip("this backend does not look at its target")
         return self.backend
+
+    def must_scan(self) -> Scanner:
+        """Return the backend as one that lists; a law that needs it is skipped without."""
+        if not isinstance(self.backend, Scanner):
+            pytest.skip("this backend does not list its target")
+        return self.backend
+
+    def scanned(self) -> list[Found]:
+        """Return everything that a complete scan in one go lists."""
+        entries: list[Found] = []
+        cursor: str | None = None
+        while True:
+            page = self.must_scan().scan(cursor)
+            assert page.complete, page.incomplete
+            entries += page.entries
+            if (cursor := page.next_cursor) is None:
+                return entries
 
     def held(self) -> Held:
         """Return what the target holds of the world's organization."""

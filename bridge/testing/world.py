@@ -125,18 +125,8 @@ class World:
         return {key: self._held(resource) for key, resource in self._resources.items()}
 
     def _held(self, resource: Resource) -> Person | Team:
-        document = resource.attributes
-        if resource.entity.type == "Group":
-            members = self._members[resource.entity.id]
-            return Team(document["displayName"], frozenset(member.id for member in members))
-        name, emails = document.get("name", {}), document.get("emails", ())
-        return Person(
-            user_name=document["userName"],
-            given_name=name.get("givenName"),
-            family_name=name.get("familyName"),
-            email=emails[0]["value"] if emails else None,
-            active=document.get("active", True),
-        )
+        members = [member.id for member in self._members.get(resource.entity.id, ())]
+        return held_of(resource.entity.type, resource.attributes, members)
 
     def _leave(self, group: str, gone: Member) -> ChangeRecord:
         resource = self._resources[group]
@@ -175,6 +165,20 @@ class World:
     def _as_member(self, key: str) -> Member:
         known = self._resources.get(key)
         return Member(key, known.entity.type if known else "User")
+
+
+def held_of(kind: str, document: Attributes, members: Iterable[str] = ()) -> Person | Team:
+    """Return what a target is expected to hold for the document of a user or of a group."""
+    if kind == "Group":
+        return Team(document["displayName"], frozenset(members))
+    name, emails = document.get("name", {}), document.get("emails", ())
+    return Person(
+        user_name=document["userName"],
+        given_name=name.get("givenName"),
+        family_name=name.get("familyName"),
+        email=emails[0]["value"] if emails else None,
+        active=document.get("active", True),
+    )
 
 
 def person(handle: str) -> dict[str, Any]:

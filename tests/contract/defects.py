@@ -14,6 +14,7 @@ from bridge.plugin import (
     ChangeRecord,
     Entity,
     Finding,
+    Found,
     Link,
     Observed,
     Operation,
@@ -21,6 +22,7 @@ from bridge.plugin import (
     Plan,
     Receipt,
     RetryLater,
+    ScanPage,
 )
 from tests.contract.memory import Drop, Edit, Memory, Put, Row, Settings
 
@@ -326,6 +328,58 @@ class WorksAlone(Memory):
         return super().execute(plan)
 
 
+class ListsGroupsFirst(Memory):
+    """Lists what it has in the wrong order."""
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        page = super().scan(cursor)
+        return attrs.evolve(page, entries=page.entries[::-1])
+
+
+class LosesItsPlace(Memory):
+    """Goes on where it was only in one instance, and elsewhere says that nothing is left."""
+
+    place: str | None = None
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        if cursor != self.place:
+            return ScanPage(())
+        page = super().scan(cursor)
+        self.place = page.next_cursor
+        return page
+
+
+class SaysLittle(Memory):
+    """Lists groups without their members."""
+
+    def found(self, row: Row) -> Found:
+        return attrs.evolve(super().found(row), members=())
+
+
+class MendsWhileListing(Memory):
+    """Puts right what it lists."""
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        for row in self.shelf.rows.values():
+            row.document = {**row.document, "userName": "mended", "displayName": "mended"}
+        return super().scan(cursor)
+
+
+class ListsAnOldState(Memory):
+    """Lists nothing of what the target has to say for a plan."""
+
+    def found(self, row: Row) -> Found:
+        return attrs.evolve(super().found(row), state=None)
+
+
+class ListsItsOwnOnly(Memory):
+    """Leaves out what it did not make."""
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        page = super().scan(cursor)
+        return attrs.evolve(page, entries=tuple(e for e in page.entries if e.key != "planted"))
+
+
 DEFECTS: Mapping[type[Memory], tuple[str, ...]] = {
     ForgetsDeactivation: ("test_target_holds_what_the_changes_lead_to",),
     TakesTheLastOfMany: ("test_pending_versions_together_equal_one_by_one",),
@@ -345,6 +399,12 @@ DEFECTS: Mapping[type[Memory], tuple[str, ...]] = {
     RenamesByNewRow: ("test_a_rename_keeps_the_identity",),
     IsBlindForDrift: ("test_drift_is_seen_and_repaired",),
     DoesNotMissAnything: ("test_change_on_something_that_vanished_puts_it_right",),
+    ListsGroupsFirst: ("test_scan_lists_everything_with_people_first",),
+    LosesItsPlace: ("test_scan_goes_on_in_another_instance",),
+    SaysLittle: ("test_scan_says_what_is_there",),
+    MendsWhileListing: ("test_scan_writes_nothing",),
+    ListsAnOldState: ("test_scan_shows_drift_and_its_end",),
+    ListsItsOwnOnly: ("test_scan_lists_what_others_made",),
     LetsTheDeadRise: ("test_late_repetition_of_an_older_plan_is_put_right",),
     ListsEveryMember: (
         "test_big_group_costs_its_change_only",

@@ -17,20 +17,25 @@ from bridge.plugin import (
     BackendType,
     ChangeRecord,
     Defer,
+    Drift,
+    DriftKind,
     Entity,
     Finding,
+    Found,
     InDoubt,
     Link,
     Observed,
     Operation,
     Plan,
     Receipt,
+    ScanPage,
     Secret,
     Surprise,
     coalesce,
 )
 from bridge.testing import BackendHarness, Held, Person, Team
 
+PAGE = 5
 SECRET = "open-sesame"
 PATIENCE_SECONDS = 0.05
 
@@ -74,6 +79,10 @@ class Put:
     must_exist: bool
     password: Secret | None = None
 
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        return (Drift(DriftKind.CHANGED, ("document",)),)
+
     def __str__(self) -> str:
         return f"PUT {self.entity.type} {self.entity.id} {self.document} {self.password}"
 
@@ -84,6 +93,10 @@ class Edit:
     add: frozenset[str] = frozenset()
     remove: frozenset[str] = frozenset()
 
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        return (Drift(DriftKind.MEMBERS, removes=len(self.remove)),)
+
     def __str__(self) -> str:
         return f"EDIT {self.entity.id} +{sorted(self.add)} -{sorted(self.remove)}"
 
@@ -91,6 +104,10 @@ class Edit:
 @attrs.frozen
 class Drop:
     entity: Entity
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        return (Drift(DriftKind.EXTRA, removes=1),)
 
     def __str__(self) -> str:
         return f"DROP {self.entity.id}"
@@ -210,6 +227,26 @@ class Memory:
             return Observed(snapshot.entity.id)
         return Observed(snapshot.entity.id, self.link(row), attrs.evolve(row))
 
+    def scan(self, cursor: str | None) -> ScanPage:
+        with self.shelf.lock:
+            rows = [row for row in self.shelf.rows.values() if row.entity.type != "Group"]
+            rows += [row for row in self.shelf.rows.values() if row.entity.type == "Group"]
+            start = int(cursor or 0)
+            page = tuple(self.found(row) for row in rows[start : start + PAGE])
+        return ScanPage(page, str(start + PAGE) if start + PAGE < len(rows) else None)
+
+    def found(self, row: Row) -> Found:
+        return Found(
+            row.entity.type,
+            row.number,
+            name="",
+            key=row.number,
+            attributes=row.document,
+            members=tuple(row.members),
+            organization=row.entity.organization,
+            state=attrs.evolve(row),
+        )
+
     def close(self) -> None:
         pass
 
@@ -244,6 +281,10 @@ class MemoryHarness(BackendHarness):
 
     def stand_ins(self, resource_ids: Sequence[str]) -> Mapping[str, Link]:
         return {key: Link(key, target_id=f"stand-in {key}") for key in resource_ids}
+
+    def plant(self, user_name: str) -> None:
+        entity = Entity("acme", "User", f"made by others: {user_name}")
+        self.shelf.rows["planted"] = Row("planted", entity, {"userName": user_name})
 
     def vanish(self, resource_id: str) -> None:
         number = self.links[resource_id].target_id
