@@ -33,7 +33,7 @@ class WebhookHarness(BackendHarness):
             url=url,
             secret=Secret(self.secret),
             allow_networks=("127.0.0.0/8",),
-            timeout_seconds=2,
+            timeout_seconds=4,
             body_bytes=20_000_000,  # so that big groups are sent in full
         )
 

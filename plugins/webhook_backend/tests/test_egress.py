@@ -49,7 +49,7 @@ def trap() -> Iterator[socket.socket]:
 
 def send(url: str, **others: Any) -> None:
     secret = Secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")
-    settings = Settings(url=url, secret=secret, timeout_seconds=2, **others)
+    settings = Settings(url=url, secret=secret, **others)
     with contextlib.closing(WebhookBackend(settings)) as backend:
         backend.check()
         backend.execute(backend.plan([World().user("ann")], {}))
