@@ -56,7 +56,40 @@ token = Table(
     Column("expires", BigInteger),
     Column("revoked", BigInteger),
     Column("last_used", BigInteger),
+    Column("read_only", Integer, nullable=False, server_default=text("0")),
+    Column("types", Text),  # JSON list of resource types that it may touch; NULL: all
+    Column("networks", Text),  # JSON list of networks that it may come from; NULL: any
     Index("token_of_connection", "organization", "connection"),
+)
+
+# A token of a person or a program that administers: one organization, or all of them (NULL).
+admin_token = Table(
+    "admin_token",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("organization", Text),
+    Column("name", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("digest", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+    Column("last_used", BigInteger),
+    Index("admin_token_of", "organization"),
+)
+
+# What a request with an Idempotency-Key was answered, so that its repetition gets the same.
+answered = Table(
+    "answered",
+    metadata,
+    Column("caller", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("fingerprint", Text, nullable=False),
+    Column("status", Integer, nullable=False),
+    Column("body", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    PrimaryKeyConstraint("caller", "key"),
+    Index("answered_at", "at"),
 )
 
 # A deleted resource stays as a tombstone (deleted = 1) so that its version line is never reused.
@@ -139,6 +172,68 @@ member = Table(
     sqlite_with_rowid=False,
 )
 
+# Workspaces (their own `workspace`) and folders: where they stand. Names are in `resource`.
+target = Table(
+    "target",
+    metadata,
+    Column("organization", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("parent", Text),
+    Column("invite_only", Integer, nullable=False),
+    PrimaryKeyConstraint("organization", "id"),
+    Index("target_of_workspace", "organization", "workspace", "id"),
+    Index("target_of_parent", "organization", "parent"),
+    sqlite_with_rowid=False,
+)
+
+access_grant = Table(
+    "access_grant",
+    metadata,
+    Column("organization", Text, nullable=False),
+    Column("id", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("subject_type", Text, nullable=False),  # Group (pushed) or User (by hand)
+    Column("level", Text, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    PrimaryKeyConstraint("organization", "id"),
+    UniqueConstraint("organization", "target", "subject"),
+    Index("access_grant_of", "organization", "subject"),
+)
+
+# The strongest grant that reaches a user, as backends were told. Suspended: the user is inactive,
+# so backends were told that there is none; the state is kept for the day he is active again.
+access = Table(
+    "access",
+    metadata,
+    Column("organization", Text, nullable=False),
+    Column("target", Text, nullable=False),
+    Column("user_id", Text, nullable=False),
+    Column("level", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("suspended", Integer, nullable=False),
+    PrimaryKeyConstraint("organization", "target", "user_id"),
+    Index("access_of_user", "organization", "user_id", "target"),
+    sqlite_with_rowid=False,
+)
+
+# What may have changed somebody's access and is still to be followed (bridge.journal.following).
+# Rows are only ever added and deleted: one that is being followed is not one that was added since.
+access_work = Table(
+    "access_work",
+    metadata,
+    Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("organization", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("target", Text),
+    Column("subject", Text),
+    Column("after", Text, nullable=False, server_default=text("''")),
+    Index("access_work_of", "organization", "target"),
+)
+
 change = Table(
     "change",
     metadata,
@@ -169,6 +264,7 @@ backend = Table(
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("reason", Text),
     Column("takes_passwords", Integer, nullable=False, server_default=text("0")),
+    Column("takes", Text),  # JSON list of entity types; NULL: all
     Column("updated", BigInteger, nullable=False),
 )
 

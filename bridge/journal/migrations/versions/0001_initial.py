@@ -41,6 +41,8 @@ def upgrade() -> None:
     _create_resources()
     _create_deliveries()
     _create_passwords()
+    _create_administration()
+    _create_access()
 
 
 def _create_tenants() -> None:
@@ -63,6 +65,8 @@ def _create_tenants() -> None:
         *_text("id", "organization", "connection", "digest"),
         *_time("created"),
         *_time("expires", "revoked", "last_used", nullable=True),
+        *_flag("read_only"),
+        *_text("types", "networks", nullable=True),
         sa.PrimaryKeyConstraint("id"),
     )
     _index("token_of_connection", "token", "organization", "connection")
@@ -137,6 +141,7 @@ def _create_deliveries() -> None:
         *_flag("failures"),
         *_text("reason", nullable=True),
         *_flag("takes_passwords"),
+        *_text("takes", nullable=True),
         *_time("updated"),
         sa.PrimaryKeyConstraint("name"),
     )
@@ -177,3 +182,63 @@ def _create_passwords() -> None:
         sa.PrimaryKeyConstraint("organization", "entity", "backend"),
         sqlite_with_rowid=False,
     )
+
+
+def _create_administration() -> None:
+    op.create_table(
+        "admin_token",
+        *_text("id"),
+        *_text("organization", nullable=True),
+        *_text("name", "role", "digest"),
+        *_time("created"),
+        *_time("expires", "revoked", "last_used", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    _index("admin_token_of", "admin_token", "organization")
+    op.create_table(
+        "answered",
+        *_text("caller", "key", "fingerprint"),
+        *_number("status"),
+        *_text("body"),
+        *_time("at"),
+        sa.PrimaryKeyConstraint("caller", "key"),
+    )
+    _index("answered_at", "answered", "at")
+
+
+def _create_access() -> None:
+    op.create_table(
+        "target",
+        *_text("organization", "id", "type", "workspace"),
+        *_text("parent", nullable=True),
+        *_number("invite_only"),
+        sa.PrimaryKeyConstraint("organization", "id"),
+        sqlite_with_rowid=False,
+    )
+    _index("target_of_workspace", "target", "organization", "workspace", "id")
+    _index("target_of_parent", "target", "organization", "parent")
+    op.create_table(
+        "access_grant",
+        *_text("organization", "id", "target", "subject", "subject_type", "level"),
+        *_time("created"),
+        *_text("actor"),
+        sa.PrimaryKeyConstraint("organization", "id"),
+        sa.UniqueConstraint("organization", "target", "subject"),
+    )
+    _index("access_grant_of", "access_grant", "organization", "subject")
+    op.create_table(
+        "access",
+        *_text("organization", "target", "user_id", "level", "state"),
+        *_number("suspended"),
+        sa.PrimaryKeyConstraint("organization", "target", "user_id"),
+        sqlite_with_rowid=False,
+    )
+    _index("access_of_user", "access", "organization", "user_id", "target")
+    op.create_table(
+        "access_work",
+        sa.Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+        *_text("organization", "kind"),
+        *_text("target", "subject", nullable=True),
+        sa.Column("after", sa.Text, nullable=False, server_default=sa.text("''")),
+    )
+    _index("access_work_of", "access_work", "organization", "target")
