@@ -65,10 +65,10 @@ class Minted:
     digest: str
 
 
-def mint(key: Secret) -> Minted:
+def mint(key: Secret, prefix: str = PREFIX) -> Minted:
     """Return a new token, its digest made with the installation's `key`."""
     token_id = _random_text(ID_LENGTH)
-    bare = f"{PREFIX}_{token_id}_{_random_text(SECRET_LENGTH)}"
+    bare = f"{prefix}_{token_id}_{_random_text(SECRET_LENGTH)}"
     text = bare + _checksum(bare)
     return Minted(id=token_id, text=Secret(text), digest=digest(key, text))
 
@@ -79,12 +79,12 @@ def digest(key: Secret, text: str) -> str:
     return hmac.new(key.reveal().encode(), text.encode(), "sha256").hexdigest()
 
 
-def token_id(text: str) -> str | None:
-    """Return the public id of a well-formed token, or None."""
+def token_id(text: str, expected: str = PREFIX) -> str | None:
+    """Return the public id of a well-formed token of this prefix, or None."""
     prefix, _, rest = text.partition("_")
     public, _, secret = rest.partition("_")
     well_formed = (
-        prefix == PREFIX
+        prefix == expected
         and len(public) == ID_LENGTH
         and len(secret) == SECRET_LENGTH + CHECKSUM_LENGTH
         and text.isascii()
