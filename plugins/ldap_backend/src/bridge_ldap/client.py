@@ -13,7 +13,6 @@ import math
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import attrs
 import ldap3
 from ldap3.core.exceptions import (
     LDAPExceptionError,
@@ -27,6 +26,7 @@ from ldap3.utils.asn1 import encode  # type: ignore[attr-defined]  # its stubs f
 
 from bridge.plugin import BackendDown, InDoubt, RetryLater, Secret
 from bridge_ldap import results
+from bridge_ldap.answers import Answer, Page, RootDse
 from bridge_ldap.mapping import Entry, Values
 from bridge_ldap.results import Code
 from bridge_ldap.settings import Settings
@@ -48,29 +48,19 @@ _MODIFY = {"add": ldap3.MODIFY_ADD, "delete": ldap3.MODIFY_DELETE, "replace": ld
 _NOT_SENT = (LDAPSocketSendError, LDAPSocketOpenError)
 _BROKEN = (LDAPExceptionError, OSError)
 
+_CUT_SHORT = (
+    Code.TIME_LIMIT_EXCEEDED,
+    Code.SIZE_LIMIT_EXCEEDED,
+    Code.REFERRAL,
+    Code.ADMIN_LIMIT_EXCEEDED,
+    Code.NO_SUCH_OBJECT,
+    Code.INSUFFICIENT_ACCESS_RIGHTS,
+)
+
 Call = Callable[[ldap3.Connection], Any]
 GuardedCall = Callable[[ldap3.Connection, Any], Any]
 Result = Mapping[str, Any]
 Scope = Literal["BASE", "SUBTREE"]
-
-
-@attrs.frozen
-class Answer:
-    """A result code of 0 or one that was expected; `entry` is what a post-read showed."""
-
-    code: int
-    message: str = ""
-    entry: Entry | None = None
-
-
-@attrs.frozen
-class RootDse:
-    """What the server says of itself (RFC 4512 5.1)."""
-
-    controls: frozenset[str] = frozenset()
-    extensions: frozenset[str] = frozenset()
-    naming_contexts: Values = ()
-    subschema: str = ""
 
 
 class Client:
@@ -152,7 +142,7 @@ class Client:
 
     def read(self, dn: str, attributes: Sequence[str], matching: str = ANY_ENTRY) -> Entry | None:
         """Return one entry with these attributes; None if it is absent or does not match."""
-        result, entries = self._search(dn, "BASE", matching, attributes)
+        result, entries, _ = self._search(dn, "BASE", matching, attributes)
         code = results.outcome(
             f"read {dn}", result["result"], result["message"], (Code.NO_SUCH_OBJECT,)
         )
@@ -162,7 +152,7 @@ class Client:
         """Yield the entries below `base` that match, page by page (RFC 2696)."""
         cookie: bytes | None = None
         while cookie != b"":
-            result, entries = self._search(
+            result, entries, _ = self._search(
                 base,
                 "SUBTREE",
                 matching,
@@ -172,8 +162,24 @@ class Client:
             )
             results.outcome(f"search {base}", result["result"], result["message"], ())
             yield from entries
-            page = (result.get("controls") or {}).get(PAGED_RESULTS)
-            cookie = page["value"]["cookie"] if page else b""
+            cookie = _cookie(result)
+
+    def page(
+        self, base: str, matching: str, attributes: Sequence[str], *, size: int, cookie: bytes
+    ) -> Page:
+        """Return one page of the entries below `base` that match; an empty cookie is the first.
+
+        Whatever the server holds back is said, not raised. Raises what the operation means where
+        there is no page at all; a cookie is good on the connection that gave it.
+        """
+        result, entries, referred = self._search(
+            base, "SUBTREE", matching, attributes, paged_size=size, paged_cookie=cookie or None
+        )
+        code = results.outcome(f"list {base}", result["result"], result["message"], _CUT_SHORT)
+        if code != Code.SUCCESS:
+            return Page(tuple(entries), cut_short=f"{base}: {results.name(code)}")
+        cut_short = f"{base}: a part of it is on another server" if referred else ""
+        return Page(tuple(entries), _cookie(result), cut_short)
 
     def find(self, bases: Sequence[str], matching: str, attributes: Sequence[str]) -> Entry | None:
         """Return the first entry that matches, wherever below the bases it is."""
@@ -216,7 +222,7 @@ class Client:
 
     def _search(
         self, base: str, scope: Scope, matching: str, attributes: Sequence[str], **paged: Any
-    ) -> tuple[Result, list[Entry]]:
+    ) -> tuple[Result, list[Entry], bool]:
         result, response = self._exchange(
             f"search {base}",
             lambda connection: connection.search(
@@ -230,7 +236,8 @@ class Client:
             ),
             writes=False,
         )
-        return result, _entries(response)
+        referred = any(item["type"] == "searchResRef" for item in response or ())
+        return result, _entries(response), referred
 
     def _exchange(
         self, what: str, call: Call, *, writes: bool
@@ -364,6 +371,12 @@ def _entries(response: Sequence[Mapping[str, Any]] | None) -> list[Entry]:
         for item in response or ()
         if item["type"] == "searchResEntry"
     ]
+
+
+def _cookie(result: Result) -> bytes:
+    page = (result.get("controls") or {}).get(PAGED_RESULTS)
+    cookie: bytes = page["value"]["cookie"] if page else b""
+    return cookie
 
 
 def _encoded(values: Values) -> list[bytes]:

@@ -13,6 +13,7 @@ import attrs
 
 from bridge.plugin import Secret
 from bridge_ldap import dn, rules
+from bridge_ldap.existing import Existing
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
@@ -168,6 +169,7 @@ class Users:
     )
     numbers: Mapping[str, str] = _numbers()
     anchor: str = _anchor()
+    existing: Existing = attrs.field(factory=Existing)
     deactivate: Deactivation = attrs.field(factory=Deactivation)
     delete: Literal["delete", "disable", "keep"] = attrs.field(
         default="delete",
@@ -188,6 +190,7 @@ class Users:
     def __attrs_post_init__(self) -> None:
         if self.rdn not in self.rules:
             raise ValueError(f"rdn is {self.rdn}, and attributes has no rule for it")
+        self.existing.must_know(self.rules)
 
     @property
     def rules(self) -> Mapping[str, str]:
@@ -237,6 +240,7 @@ class Groups:
     )
     numbers: Mapping[str, str] = _numbers()
     anchor: str = _anchor()
+    existing: Existing = attrs.field(factory=Existing)
     delete: Literal["delete", "keep"] = attrs.field(
         default="delete",
         metadata=_meaning("When a group is deleted: `delete` the entry, or `keep` it as it is."),
@@ -250,6 +254,7 @@ class Groups:
     def __attrs_post_init__(self) -> None:
         if self.rdn not in self.rules:
             raise ValueError(f"rdn is {self.rdn}, and attributes has no rule for it")
+        self.existing.must_know(self.rules)
         if self.member_value == "uid" and self.empty_member != "none":
             raise ValueError('member_value `uid` allows no placeholder: set empty_member = "none"')
 
