@@ -28,7 +28,8 @@ from bridge.plugin import ChangeRecord, Link, Secret
 from bridge.testing import World
 from bridge_ldap.client import ASSERTION
 from bridge_ldap.plugin import LdapBackend
-from bridge_ldap.settings import Groups, Settings, Users
+from bridge_ldap.sections import Groups, Users
+from bridge_ldap.settings import Settings
 from tests.openldap import OpenLDAP, Unavailable, container, local
 
 SLOTS = (1, 8)

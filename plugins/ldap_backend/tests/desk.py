@@ -9,7 +9,8 @@ import attrs
 from bridge.plugin import ChangeRecord, Receipt, Secret, Surprise
 from bridge.testing import World
 from bridge_ldap.plugin import LdapBackend
-from bridge_ldap.settings import Groups, Settings, Users
+from bridge_ldap.sections import Groups, Users
+from bridge_ldap.settings import Settings
 from tests.openldap import Entry, OpenLDAP
 
 

@@ -8,7 +8,8 @@ from bridge.plugin import Backend, Link, Secret
 from bridge.testing import BackendHarness, Held, Person, Team
 from bridge_ldap import dn
 from bridge_ldap.plugin import LDAP
-from bridge_ldap.settings import Groups, Settings, Users
+from bridge_ldap.sections import Groups, Users
+from bridge_ldap.settings import Settings
 from tests.openldap import Entry, OpenLDAP
 
 ORGANIZATIONS = ("acme", "globex")

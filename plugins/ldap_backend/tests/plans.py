@@ -7,7 +7,8 @@ from bridge.plugin import ChangeRecord, Link, Observed, Plan, Secret
 from bridge.testing import World
 from bridge_ldap import planning
 from bridge_ldap.mapping import Entry, EntryMapping
-from bridge_ldap.settings import Groups, Settings, Users
+from bridge_ldap.sections import Groups, Users
+from bridge_ldap.settings import Settings
 
 PEOPLE = "ou=people,dc=example,dc=org"
 TEAMS = "ou=groups,dc=example,dc=org"

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from bridge.plugin import BackendDown, Finding, Secret
-from bridge_ldap.settings import Deactivation
+from bridge_ldap.sections import Deactivation
 from plugins.ldap_backend.tests.desk import Desk
 from tests.openldap import OpenLDAP
 

@@ -18,7 +18,8 @@ import trustme
 
 from bridge.plugin import BackendDown, InDoubt, NotApplied, RetryLater, Secret
 from bridge_ldap.client import ANY_ENTRY, Client
-from bridge_ldap.settings import Groups, Settings, Users
+from bridge_ldap.sections import Groups, Users
+from bridge_ldap.settings import Settings
 from bridge_ldap.transport import TimedSocket
 from plugins.ldap_backend.tests.desk import Desk, settings_for
 from tests.containers import Launch

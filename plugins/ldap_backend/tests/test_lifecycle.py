@@ -7,7 +7,7 @@ import pytest
 
 from bridge.plugin import RetryLater
 from bridge_ldap.plugin import LdapBackend
-from bridge_ldap.settings import Deactivation
+from bridge_ldap.sections import Deactivation
 from plugins.ldap_backend.tests.desk import Desk, make_units, settings_for
 from tests.containers import Launch
 from tests.openldap import OpenLDAP

@@ -10,7 +10,7 @@ from bridge.plugin import Defer, Link, Park
 from bridge.testing import Story, World
 from bridge_ldap import ldif, planning
 from bridge_ldap.mapping import EntryMapping
-from bridge_ldap.settings import Deactivation
+from bridge_ldap.sections import Deactivation
 from bridge_ldap.steps import AddEntry, ModifyMembers
 from plugins.ldap_backend.tests.plans import (
     ANN,

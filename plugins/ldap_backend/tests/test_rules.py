@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge_ldap import rules
-from bridge_ldap.settings import ENTERPRISE, GROUP_RULES, USER_RULES
+from bridge_ldap.sections import ENTERPRISE, GROUP_RULES, USER_RULES
 
 ANN: dict[str, Any] = {
     "userName": "Ann@Example.com",

@@ -10,7 +10,8 @@ import pytest
 from bridge.testing import BackendContract, Carrier, World
 from bridge_ldap.client import ASSERTION, POST_READ
 from bridge_ldap.plugin import LdapBackend
-from bridge_ldap.settings import Deactivation, Settings
+from bridge_ldap.sections import Deactivation
+from bridge_ldap.settings import Settings
 from plugins.ldap_backend.tests.harness import OpenLdapHarness
 from tests.openldap import OpenLDAP
 

@@ -9,7 +9,8 @@ from bridge.plugin import Finding, NotApplied
 from bridge_ldap import schema
 from bridge_ldap.client import ASSERTION, NO_ATTRIBUTES, PASSWORD_MODIFY, POST_READ, Client
 from bridge_ldap.schema import Schema
-from bridge_ldap.settings import Groups, Settings, Users
+from bridge_ldap.sections import Groups, Users
+from bridge_ldap.settings import Settings
 
 LOCK_ATTRIBUTES = ("pwdAccountLockedTime", "nsAccountLock")
 """Attributes that really stop a login, by the servers that know them."""

@@ -10,7 +10,8 @@ import attrs
 
 from bridge.plugin import Attributes, Entity, Park
 from bridge_ldap import dn, rules
-from bridge_ldap.settings import ORGANIZATION, Groups, Settings, Users
+from bridge_ldap.sections import ORGANIZATION, Groups, Users
+from bridge_ldap.settings import Settings
 
 Values = tuple[str, ...]
 """All values of one attribute type; text, undecodable bytes as surrogate escapes."""

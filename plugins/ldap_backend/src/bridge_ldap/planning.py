@@ -28,7 +28,8 @@ from bridge.plugin import (
 )
 from bridge_ldap import dn
 from bridge_ldap.mapping import Entry, EntryMapping, Values, Wanted, anchor
-from bridge_ldap.settings import Groups, Settings, Users, ranges
+from bridge_ldap.sections import Groups, Users, ranges
+from bridge_ldap.settings import Settings
 from bridge_ldap.steps import (
     AddEntry,
     DeleteEntry,
