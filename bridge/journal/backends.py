@@ -131,6 +131,7 @@ def add(tx: Transaction, name: str, kind: str) -> bool:
         failures=0,
         reason=None,
         takes_passwords=0,
+        takes=None,
         updated=tx.now,
     )
     tx.run(_ADD_CURSORS, backend=name, now=tx.now)
