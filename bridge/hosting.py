@@ -91,7 +91,8 @@ def load_backend_types(names: Iterable[str]) -> dict[str, BackendType]:
 def _hosted(
     table: BackendTable, kind: BackendType, directory: Path, sealer: Sealer | None
 ) -> HostedBackend:
-    settings = structure(table.settings, kind.settings, f"backends.{table.name}", directory)
+    completed = kind.completed(table.settings)
+    settings = structure(completed, kind.settings, f"backends.{table.name}", directory)
     return HostedBackend(
         name=table.name,
         type=kind,

@@ -62,11 +62,14 @@ class Receipt:
     """What `execute` achieved. `links` are new or changed; `already` means nothing was to do.
 
     `adopted`: what is linked was made by others, and a configured rule said that it is this one's.
+    `awaited` are resources that had no link, where all was done that can be done without theirs (a
+    person's manager): the host has this one looked at again until they have one, for a while.
     """
 
     links: tuple[Link, ...] = ()
     already: bool = False
     adopted: bool = False
+    awaited: frozenset[str] = frozenset()
 
 
 @attrs.frozen
@@ -254,6 +257,8 @@ class BackendType:
     for one that does are passwords kept, sealed, until it has them.
     `takes(settings)` names the entity types that it is given, None for all of them. A type without
     `takes` is given every resource type, and no workspaces and folders.
+    `completed(table)` is the `[[backends]]` table as it is structured: where a key of it names a
+    preset, with all that the preset says and the table does not.
     `coalesces` False: the backend wants every change on its own (one event each).
     """
 
@@ -266,3 +271,4 @@ class BackendType:
     schedule: Schedule = DIRECTORY
     takes_passwords: Callable[[Any], bool] = lambda _settings: False
     takes: Callable[[Any], frozenset[str] | None] | None = None
+    completed: Callable[[Mapping[str, Any]], Mapping[str, Any]] = lambda table: table

@@ -3,7 +3,8 @@
 Rule: a record exists only where something changed; `between` returns None otherwise.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -13,6 +14,11 @@ import attrs
 from bridge.core.access import FOLDER, UNCHANGED, Access, AccessDelta, net
 from bridge.core.resources import Attributes, Entity, Member, Resource
 from bridge.core.secret import Secret
+
+ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+"""The extension that holds a user's manager."""
+
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 class Operation(StrEnum):
@@ -83,13 +89,30 @@ class ChangeRecord:
     def references(self) -> frozenset[str]:
         """Ids of other resources that a backend needs links of to apply this change."""
         members = (m.id for m in (*self.members.added, *self.members.removed))
-        return frozenset((*members, *self.access.users, *self._places()))
+        return frozenset((*members, *self.access.users, *self._places(), *self._managers()))
+
+    def _managers(self) -> list[str]:
+        if self.entity.type != "User" or self.after is None:
+            return []
+        before, after = manager_of(self.before or {}), manager_of(self.after)
+        return [id_ for id_ in (before, after) if id_] if before != after else []
 
     def _places(self) -> list[str]:
         if self.entity.type != FOLDER:
             return []
         documents = [document for document in (self.before, self.after) if document is not None]
         return [d[name] for d in documents for name in ("workspace", "parent") if name in d]
+
+
+def manager_of(document: Attributes) -> str | None:
+    """Return the id in a user document's `manager` (RFC 7643 4.3), or None.
+
+    Ids are UUIDs; what is none was never one of ours (a name, an employee number).
+    """
+    extension = document.get(ENTERPRISE)
+    manager = extension.get("manager") if isinstance(extension, Mapping) else None
+    value = manager.get("value") if isinstance(manager, Mapping) else None
+    return value if isinstance(value, str) and _UUID.fullmatch(value) else None
 
 
 def between(

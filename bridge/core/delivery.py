@@ -3,6 +3,7 @@
     outcome                  applied  waits                      attempts  parked   looks next time
     Applied                  forward  no                         0         no       no
     Applied, looked twice    forward  VERIFY_SECONDS             0         no       once
+    Applied, awaits another  forward  a quarter of the wait      0         no       once, to limit
     Defer                    stays    a quarter of the wait      stays     at limit as before
     RetryLater               stays    own delay or schedule      +1        at end   as before
     Surprise, trusted        stays    no                         stays     no       once
@@ -84,9 +85,13 @@ WEBHOOK = Schedule(
 
 @attrs.frozen
 class Applied:
-    """The target now holds `version`; nothing was lost on the way."""
+    """The target now holds `version`; nothing was lost on the way.
+
+    `awaits`: except for what needs a resource that is not there yet (`Receipt.awaited`).
+    """
 
     version: int
+    awaits: bool = False
 
 
 Outcome = Applied | Defer | RetryLater | Surprise | InDoubt | Park | BackendDown
@@ -133,15 +138,12 @@ def next_state(
 ) -> NextState:
     """Return the cursor's next state; `jitter` in [0, 1) lengthens the schedule by up to 20 %."""
     match outcome:
-        case Applied(version=version):
-            applied = max(standing.applied, version)
-            if standing.look is Look.TWICE:
-                return NextState(applied, 0, delay_seconds=VERIFY_SECONDS, look=Look.ONCE)
-            return NextState(applied, 0, settled=True)
+        case Applied():
+            return _forward(standing, outcome)
         case Defer(reason=reason):
-            if standing.deferred_seconds >= DEFER_LIMIT_SECONDS and not standing.dependency_coming:
+            if _in_vain(standing):
                 return _park(standing, reason, "Deliver the missing resource first, then retry.")
-            wait = max(DEFER_SECONDS, min(standing.deferred_seconds / 4, DEFER_CAP_SECONDS))
+            wait = _wait(standing)
             return _stay(standing, outcome, delay_seconds=wait, deferring=True)
         case RetryLater(delay_seconds=delay):
             return _retry(standing, outcome, schedule, jitter, own_delay=delay)
@@ -175,6 +177,24 @@ def circuit_seconds(failures: int, asked_seconds: float | None = None) -> float:
     """
     wait = min(CIRCUIT_SECONDS * 2.0 ** min(failures, 16), CIRCUIT_CAP_SECONDS)
     return max(wait, asked_seconds or 0.0)
+
+
+def _forward(standing: Standing, outcome: Applied) -> NextState:
+    applied = max(standing.applied, outcome.version)
+    if standing.look is Look.TWICE:
+        return NextState(applied, 0, delay_seconds=VERIFY_SECONDS, look=Look.ONCE)
+    if outcome.awaits and not _in_vain(standing):
+        wait = _wait(standing)
+        return NextState(applied, 0, delay_seconds=wait, look=Look.ONCE, deferring=True)
+    return NextState(applied, 0, settled=True)
+
+
+def _in_vain(standing: Standing) -> bool:
+    return standing.deferred_seconds >= DEFER_LIMIT_SECONDS and not standing.dependency_coming
+
+
+def _wait(standing: Standing) -> float:
+    return max(DEFER_SECONDS, min(standing.deferred_seconds / 4, DEFER_CAP_SECONDS))
 
 
 def _stay(

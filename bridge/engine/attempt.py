@@ -66,7 +66,7 @@ class Attempt:
 
     `looked`: the target was read first. `answered`: it replied. `wrote`: it may be written to.
     `unsure`: an unexpected error left the target in a state that nobody knows. `missing` are the
-    references without a link, where the outcome is Defer.
+    references without a link, where the outcome waits for one.
     """
 
     outcome: Outcome | Moving | Undone
@@ -213,12 +213,13 @@ def _tried(
     newest = work.changes[-1]
     ended = newest.after is None
     return Attempt(
-        Applied(newest.version),
+        Applied(newest.version, awaits=bool(receipt.awaited)),
         links=_checked(receipt.links if ended else _with_observed(receipt.links, observed)),
         ended=ended,
         looked=progress.looked,
         answered=progress.reached,
         wrote=progress.wrote,
+        missing=receipt.awaited,
     )
 
 

@@ -118,8 +118,8 @@ def _settle(tx: Transaction, request: Request, report: Report) -> Settled:
             lease_seconds = request.hosted.lease_seconds + SETTLED_SECONDS
             kept = claims.renew(tx, job.claim, lease_seconds)
             return Settled(report, goes_on=job.claim if kept else None)
-        case Applied(version=version):
-            return _applied(tx, request, report, version)
+        case Applied() as done:
+            return _applied(tx, request, report, done)
         case outcome:
             state = _next_state(tx, request, report, outcome)
             kept = claims.settle(tx, job.claim, state, wrote=attempt.wrote)
@@ -127,14 +127,14 @@ def _settle(tx: Transaction, request: Request, report: Report) -> Settled:
             return Settled(report, state)
 
 
-def _applied(tx: Transaction, request: Request, report: Report, version: int) -> Settled:
+def _applied(tx: Transaction, request: Request, report: Report, done: Applied) -> Settled:
     job, attempt, name = report.job, report.attempt, request.hosted.name
-    left = None if request.stopping else job.claim.after(version)
+    left = None if request.stopping or done.awaits else job.claim.after(done.version)
     if left is not None:
         state = None
-        kept = claims.progress(tx, job.claim, version, request.hosted.lease_seconds)
+        kept = claims.progress(tx, job.claim, done.version, request.hosted.lease_seconds)
     else:
-        state = _next_state(tx, request, report, Applied(version))
+        state = _next_state(tx, request, report, done)
         kept = claims.settle(tx, job.claim, state, wrote=attempt.wrote)
     entity = job.claim.entity
     if request.hosted.sealer is not None:
@@ -171,7 +171,8 @@ def _next_state(tx: Transaction, request: Request, report: Report, outcome: Outc
         look = Look.TRUST  # it cannot look, so there is nothing to verify either
     elif attempt.unsure:
         look = max(look, Look.ONCE)
-    overdue = isinstance(outcome, Defer) and claim.deferred_seconds >= DEFER_LIMIT_SECONDS
+    waits = isinstance(outcome, Defer) or (isinstance(outcome, Applied) and outcome.awaits)
+    overdue = waits and claim.deferred_seconds >= DEFER_LIMIT_SECONDS
     standing = Standing(
         applied=claim.applied,
         attempts=claim.attempts,

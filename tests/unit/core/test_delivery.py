@@ -53,7 +53,7 @@ standings = st.builds(
 )
 reasons = st.text(max_size=20)
 outcomes: st.SearchStrategy[Outcome] = st.one_of(
-    st.builds(Applied, st.integers(0, 2000)),
+    st.builds(Applied, st.integers(0, 2000), st.booleans()),
     st.builds(Defer, reasons),
     st.builds(RetryLater, reasons, st.none() | st.floats()),
     st.builds(Surprise, reasons),
@@ -69,6 +69,8 @@ def row_of(standing: Standing, outcome: Outcome) -> str:
     match outcome:
         case Applied() if standing.look is Look.TWICE:
             return "Applied, looked twice"
+        case Applied(awaits=True) if not in_vain(standing):
+            return "Applied, awaits another"
         case Surprise():
             return name + (", looked" if standing.look else ", trusted")
         case InDoubt() if standing.silent:
@@ -76,10 +78,15 @@ def row_of(standing: Standing, outcome: Outcome) -> str:
     return name
 
 
+def in_vain(standing: Standing) -> bool:
+    """Whether another resource was waited for up to the limit, and is not coming."""
+    return standing.deferred_seconds >= DEFER_LIMIT_SECONDS and not standing.dependency_coming
+
+
 def exhausted(standing: Standing, outcome: Outcome) -> bool:
     """Whether a row that says "at end" or "at limit" has come to it."""
     if isinstance(outcome, Defer):
-        return standing.deferred_seconds >= DEFER_LIMIT_SECONDS and not standing.dependency_coming
+        return in_vain(standing)
     return standing.attempts >= len(DIRECTORY.delays_seconds)
 
 
@@ -109,6 +116,7 @@ def looks_of(was: Standing, outcome: Outcome) -> dict[str, Look]:
         "no": Look.TRUST,
         "as before": before,
         "once": max(before, Look.ONCE),
+        "once, to limit": Look.ONCE,
         "twice": Look.TWICE,
     }
 
@@ -151,8 +159,10 @@ def test_nothing_goes_back_and_only_an_applied_change_is_settled(
 ) -> None:
     state = next_state(standing, outcome, DIRECTORY, jitter)
     assert state.applied >= standing.applied
-    assert state.settled == (isinstance(outcome, Applied) and standing.look is not Look.TWICE)
-    assert state.deferring == (isinstance(outcome, Defer) and not state.parked)
+    waits = row_of(standing, outcome) == "Applied, awaits another"
+    verifies = standing.look is Look.TWICE
+    assert state.settled == (isinstance(outcome, Applied) and not (verifies or waits))
+    assert state.deferring == (waits or (isinstance(outcome, Defer) and not state.parked))
     assert (state.error is None) == isinstance(outcome, Applied)
     assert 0 <= state.delay_seconds <= OWN_DELAY_CAP_SECONDS
 
