@@ -117,6 +117,11 @@ class Scim:
         validator=_between(8, 256),
         metadata=meaning("Deepest nesting of objects and lists in a body."),
     )
+    bulk_operations: int = attrs.field(
+        default=1000,
+        validator=_between(1, 100_000),
+        metadata=meaning("Most operations in one bulk request; more get 413."),
+    )
     page_default: int = attrs.field(
         default=100,
         validator=_between(1, 10_000),

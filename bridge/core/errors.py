@@ -5,7 +5,7 @@
     │   ├── InvalidFilter · InvalidSyntax · InvalidPath · NoTarget · InvalidValue · InvalidVers
     │   │   Mutability · TooMany · Sensitive · InvalidCursor · ExpiredCursor · InvalidCount   400
     │   ├── Unauthorized 401 · Forbidden 403 · NotFound 404 · MethodNotAllowed 405
-    │   ├── Uniqueness 409 · PreconditionFailed 412 · PayloadTooLarge 413
+    │   ├── Uniqueness · Conflict 409 · PreconditionFailed 412 · PayloadTooLarge 413
     │   ├── UnsupportedMediaType 415 · TooManyRequests 429
     │   └── NotSupported 501 · Unavailable 503
     ├── NotApplied                   a backend says why a plan is not (surely) applied
@@ -154,6 +154,12 @@ class Uniqueness(ScimError):
 
     status = 409
     scim_type = "uniqueness"
+
+
+class Conflict(ScimError):
+    """An operation of a bulk request refers to another of them that was not done."""
+
+    status = 409
 
 
 class PreconditionFailed(ScimError):

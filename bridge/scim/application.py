@@ -7,33 +7,23 @@ Rule: every way out of here is a SCIM message, whatever went wrong.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from traceback import format_tb
 
 import attrs
-import structlog
 from litestar.types import HTTPScope, Receive, Send
 
 from bridge.auth.tokens import Caller
 from bridge.core.errors import MethodNotAllowed, NotFound, ScimError
 from bridge.scim.body import ClientGone
-from bridge.scim.exchange import Answer, Request, refusal, wire
+from bridge.scim.exchange import Answer, Request, broken, refusal, wire
 from bridge.scim.identifiers import new_id
 from bridge.scim.negotiation import Headers, answer_media_type, request_id
 from bridge.scim.rates import Rates
-
-log = structlog.get_logger("bridge.scim")
 
 Handler = Callable[[Request], Awaitable[Answer]]
 Authenticate = Callable[[str | None], Caller]
 
 NOBODY = Caller(organization="", connection="", profile="", token="")
 """The caller on open routes, where credentials are not looked at."""
-
-
-class BrokenInside(ScimError):
-    """A fault of ours; the log has it under the request's number."""
-
-    status = 500
 
 
 @attrs.frozen
@@ -79,7 +69,7 @@ class Application:
         except ClientGone:
             return
         except Exception as error:  # noqa: BLE001 - the last line: logged, and still SCIM
-            answer = refusal(_broken(error, number))
+            answer = refusal(broken(error, number))
         media_type = answer_media_type(headers.get(b"accept", b""))
         fields, body = wire(answer, media_type, number)
         await send({"type": "http.response.start", "status": answer.status, "headers": fields})
@@ -104,17 +94,6 @@ class Application:
         return await route.handler(method)(
             Request(method, headers, scope["query_string"], receive, number, caller)
         )
-
-
-def _broken(error: Exception, number: str) -> BrokenInside:
-    # Only where it happened: messages and local variables may hold names, tokens and passwords.
-    log.error(
-        "request failed",
-        request_id=number,
-        error=type(error).__qualname__,
-        where="".join(format_tb(error.__traceback__)),
-    )
-    return BrokenInside(f"The bridge failed at this request; its log says more about {number}.")
 
 
 def _text(value: bytes | None) -> str | None:

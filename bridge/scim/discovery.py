@@ -50,7 +50,11 @@ def _service_provider_config(base_url: str, settings: ScimSettings) -> Document:
     return {
         "schemas": [urns.SERVICE_PROVIDER_CONFIG],
         "patch": {"supported": True},
-        "bulk": {"supported": False, "maxOperations": 0, "maxPayloadSize": 0},
+        "bulk": {
+            "supported": True,
+            "maxOperations": settings.bulk_operations,
+            "maxPayloadSize": settings.body_bytes,
+        },
         "filter": {"supported": True, "maxResults": settings.page_limit},
         "changePassword": {"supported": False},
         "sort": {"supported": True},

@@ -12,9 +12,18 @@ from bridge.core import patch
 from bridge.core.filters import BoundFilter, bind, parse_filter
 from bridge.core.members import ReplaceMembers
 from bridge.core.resources import Resource
-from bridge.core.schema import LENIENT, PROFILES, Quirk, Tolerance, normalize, replace
+from bridge.core.schema import (
+    LENIENT,
+    PROFILES,
+    Incoming,
+    Quirk,
+    Tolerance,
+    normalize,
+    replace,
+)
 from bridge.scim import body, queries
 from bridge.scim.exchange import Answer, Request
+from bridge.scim.identifiers import new_id
 from bridge.scim.negotiation import conditions, etag
 from bridge.scim.queries import Query
 from bridge.scim.representation import Document, Shape, View, list_response
@@ -46,18 +55,9 @@ class Endpoints:
     async def create(self, request: Request) -> Answer:
         """POST on the collection: 201 with the new resource."""
         view = self._view(request)
-        document = await read_document(request, self.settings)
-        incoming = normalize(self.shape.rtype, document, _tolerance(request))
-        self.met(_tolerance(request).name, incoming.tolerated)
-        state = await self.service.create(
-            _asker(request),
-            incoming.attributes,
-            incoming.member_ids or (),
-            incoming.password,
-            incoming.tolerated,
-            view.wanted,
-        )
-        return self._shown(201, view, state)
+        incoming = self.incoming(request, await read_document(request, self.settings))
+        unit = self.service.creating(asker(request), new_id(), incoming, view.wanted)
+        return self._shown(201, view, await self.service.do(unit))
 
     async def read(self, request: Request, resource_id: str) -> Answer:
         """GET by id: 200, or 304 when the client has this version."""
@@ -70,42 +70,54 @@ class Endpoints:
     async def replace(self, request: Request, resource_id: str) -> Answer:
         """PUT: 200 with the resource as it is now."""
         view = self._view(request)
-        rtype = self.shape.rtype
-        incoming = normalize(
-            rtype, await read_document(request, self.settings), _tolerance(request)
-        )
-        self.met(_tolerance(request).name, incoming.tolerated)
-        edits = (ReplaceMembers(incoming.member_ids or ()),) if rtype.has_members else ()
-
-        def make(before: Resource) -> Changed:
-            after = replace(rtype, before.attributes, incoming)
-            return Changed(after, edits, incoming.password, incoming.tolerated)
-
-        state = await self._change(request, resource_id, make, view)
-        return self._shown(200, view, state)
+        change = self.replacement(request, await read_document(request, self.settings))
+        return self._shown(200, view, await self._change(request, resource_id, change, view))
 
     async def patch(self, request: Request, resource_id: str) -> Answer:
         """PATCH: 200 with the resource, or 204 when its members are too many to answer with."""
         view = self._view(request)
-        rtype, tolerance = self.shape.rtype, _tolerance(request)
-        operations = patch.parse_operations(await read_document(request, self.settings))
-
-        def make(before: Resource) -> Changed:
-            patched = patch.apply(rtype, before.attributes, operations, tolerance)
-            self.met(tolerance.name, patched.tolerated)
-            return Changed(patched.attributes, patched.edits, patched.password, patched.tolerated)
-
+        change = self.alteration(request, await read_document(request, self.settings))
         if not view.explicit:
             view = view.with_few_members(self.settings.patch_answer_members)
-        state = await self._change(request, resource_id, make, view)
+        state = await self._change(request, resource_id, change, view)
         if view.wanted.members and state.members is None:
             return Answer(204, headers=self._headers(state.resource))
         return self._shown(200, view, state)
 
     async def delete(self, request: Request, resource_id: str) -> Answer:
         """DELETE: 204."""
-        await self.service.delete(_asker(request), resource_id, conditions(request.headers))
+        known = conditions(request.headers)
+        await self.service.do(self.service.deleting(asker(request), resource_id, known))
         return Answer(204)
+
+    def incoming(self, request: Request, document: Document) -> Incoming:
+        """Return what the body of a POST or PUT says; raises what `normalize` raises."""
+        incoming = normalize(self.shape.rtype, document, _tolerance(request))
+        self.met(_tolerance(request).name, incoming.tolerated)
+        return incoming
+
+    def replacement(self, request: Request, document: Document) -> Change:
+        """Return the change that the body of a PUT asks for."""
+        rtype, incoming = self.shape.rtype, self.incoming(request, document)
+        edits = (ReplaceMembers(incoming.member_ids or ()),) if rtype.has_members else ()
+
+        def make(before: Resource) -> Changed:
+            after = replace(rtype, before.attributes, incoming)
+            return Changed(after, edits, incoming.password, incoming.tolerated)
+
+        return make
+
+    def alteration(self, request: Request, document: Document) -> Change:
+        """Return the change that the body of a PATCH asks for."""
+        rtype, tolerance = self.shape.rtype, _tolerance(request)
+        operations = patch.parse_operations(document)
+
+        def make(before: Resource) -> Changed:
+            patched = patch.apply(rtype, before.attributes, operations, tolerance)
+            self.met(tolerance.name, patched.tolerated)
+            return Changed(patched.attributes, patched.edits, patched.password, patched.tolerated)
+
+        return make
 
     async def page(self, request: Request) -> Answer:
         """GET on the collection: 200 with a page of results."""
@@ -153,9 +165,9 @@ class Endpoints:
         return Answer(200, list_response(documents, total, query.start))
 
     async def _change(self, request: Request, resource_id: str, make: Change, view: View) -> State:
-        return await self.service.change(
-            _asker(request), resource_id, conditions(request.headers), make, view.wanted
-        )
+        known = conditions(request.headers)
+        unit = self.service.changing(asker(request), resource_id, known, make, view.wanted)
+        return await self.service.do(unit)
 
     def _view(self, request: Request) -> View:
         return self.shape.view(queries.selection(queries.parameters(request.query_string)))
@@ -171,7 +183,8 @@ def _version(resource: Resource) -> tuple[tuple[bytes, bytes], ...]:
     return ((b"etag", etag(resource.version).encode()),)
 
 
-def _asker(request: Request) -> Asker:
+def asker(request: Request) -> Asker:
+    """Return on whose behalf a request is answered."""
     caller = request.caller
     return Asker(caller.organization, caller.actor, request.id)
 

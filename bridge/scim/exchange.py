@@ -4,10 +4,12 @@ Rule: handlers neither read the socket nor write to it; they return an `Answer` 
 """
 
 from collections.abc import Mapping
+from traceback import format_tb
 from typing import Any
 
 import attrs
 import msgspec
+import structlog
 from litestar.types import Receive
 
 from bridge.auth.tokens import Caller
@@ -20,6 +22,8 @@ from bridge.core.errors import (
 )
 from bridge.scim import urns
 from bridge.scim.negotiation import SCIM_JSON
+
+log = structlog.get_logger("bridge.scim")
 
 Header = tuple[bytes, bytes]
 
@@ -45,6 +49,24 @@ class Answer:
     status: int
     document: Any = None
     headers: tuple[Header, ...] = ()
+
+
+class BrokenInside(ScimError):
+    """A fault of ours; the log has it under the request's number."""
+
+    status = 500
+
+
+def broken(error: Exception, number: str) -> BrokenInside:
+    """Log a fault of ours under the request's number, and return what the client gets."""
+    # Only where it happened: messages and local variables may hold names, tokens and passwords.
+    log.error(
+        "request failed",
+        request_id=number,
+        error=type(error).__qualname__,
+        where="".join(format_tb(error.__traceback__)),
+    )
+    return BrokenInside(f"The bridge failed at this request; its log says more about {number}.")
 
 
 def refusal(error: ScimError) -> Answer:

@@ -17,6 +17,7 @@ from bridge.core.schema import Registry
 from bridge.journal.store import Journal
 from bridge.scim import queries
 from bridge.scim.application import Application, Authenticate, Handler, Route
+from bridge.scim.bulk import Bulk
 from bridge.scim.cursors import Cursors
 from bridge.scim.discovery import Discovery, Document, describe
 from bridge.scim.endpoints import Endpoints, MetQuirks
@@ -44,11 +45,9 @@ def scim_router(
     met: MetQuirks = lambda _profile, _quirks: None,
 ) -> Router:
     """Return the router that serves SCIM 2.0 below `/scim/v2`, and answers for all of `/scim`."""
-    application = Application(
-        Routes(journal, registry, settings, sealer, met).find,
-        authenticate,
-        Rates(settings.connection_rate, settings.organization_rate),
-    )
+    rates = Rates(settings.connection_rate, settings.organization_rate)
+    routes = Routes(journal, registry, settings, sealer, met, rates)
+    application = Application(routes.find, authenticate, rates)
 
     # A plain function: Litestar deep-copies what it is given, and a journal cannot be copied.
     @asgi("/", is_mount=True, copy_scope=False, name="scim")
@@ -69,6 +68,7 @@ class Routes:
         settings: ScimSettings,
         sealer: Sealer,
         met: MetQuirks,
+        rates: Rates,
     ) -> None:
         base_url = f"{settings.public_url.rstrip('/')}{MOUNT}/{VERSION}"
         discovery = describe(registry, base_url, settings)
@@ -77,7 +77,6 @@ class Routes:
             "There is no /Me here: a token stands for a connection, not for a person.",
             *("GET", "POST", "PUT", "PATCH", "DELETE"),
         )
-        self._fixed[("Bulk",)] = _not_supported("Bulk requests are not supported.", "POST")
         self._items: dict[Segments, Endpoints] = {}
         self._discovery = discovery
         walking = Walking(Cursors(sealer, settings.cursor_seconds))
@@ -93,6 +92,8 @@ class Routes:
             self._fixed[place] = Route({"GET": endpoints.page, "POST": endpoints.create})
             self._fixed[(*place, ".search")] = Route({"POST": endpoints.search})
             self._items[place] = endpoints
+        bulk = Bulk(self._items, base_url, settings, rates)
+        self._fixed[("Bulk",)] = Route({"POST": bulk.answer})
         everything = Everything(tuple(self._items.values()))
         self._fixed[()] = Route({"GET": everything.page})
         self._fixed[(".search",)] = Route({"POST": everything.search})

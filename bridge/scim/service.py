@@ -1,4 +1,4 @@
-"""The verbs on resources, each one unit of work in the journal.
+"""The verbs on resources: reads, and changes as units of work that the journal runs.
 
 What a client sent is understood before (`bridge.core`), and shown after
 (`bridge.scim.representation`). In between, in one transaction, conditions are checked, the change
@@ -8,6 +8,7 @@ Rule: a unit sees one consistent state and does all of its request or nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import attrs
 
@@ -17,15 +18,16 @@ from bridge.core.errors import NotFound
 from bridge.core.filters import BoundFilter
 from bridge.core.members import MemberEdit
 from bridge.core.resources import Attributes, Resource
-from bridge.core.schema import Quirk, ResourceType, Target
+from bridge.core.schema import Incoming, Quirk, ResourceType, Target
 from bridge.core.secret import Secret
 from bridge.journal import members, record, resources
 from bridge.journal.members import GroupRow, MemberRow
 from bridge.journal.queries import Place, search, walk
 from bridge.journal.store import Journal, Reader, Transaction
-from bridge.scim.identifiers import new_id
 from bridge.scim.negotiation import Conditions
 from bridge.sealing import Sealed, Sealer
+
+T = TypeVar("T")
 
 
 @attrs.frozen
@@ -129,21 +131,18 @@ class Service:
     rtype: ResourceType
     sealer: Sealer
 
-    async def create(
-        self,
-        asker: Asker,
-        attributes: Attributes,
-        member_ids: Sequence[str],
-        password: Secret | None,
-        tolerated: frozenset[Quirk],
-        wanted: Wanted,
-    ) -> State:
-        """Make a new resource.
+    async def do(self, unit: Callable[[Transaction], T]) -> T:
+        """Run a unit; what it wrote is durable then. Raises Unavailable, and what it raises."""
+        return await self.journal.write(unit)
 
-        Raises Uniqueness, InvalidValue (a member that does not exist), Unavailable.
+    def creating(
+        self, asker: Asker, resource_id: str, incoming: Incoming, wanted: Wanted
+    ) -> Callable[[Transaction], State]:
+        """Return the unit that makes a new resource.
+
+        It raises Uniqueness, InvalidValue (a member that does not exist).
         """
-        resource_id = new_id()
-        sealed = self._sealed(password)
+        sealed = self._sealed(incoming.password)
 
         def unit(tx: Transaction) -> State:
             made = record.create(
@@ -151,15 +150,15 @@ class Service:
                 self.rtype,
                 asker.organization,
                 resource_id,
-                attributes,
-                member_ids,
+                incoming.attributes,
+                incoming.member_ids or (),
                 asker.cause(tx),
                 sealed,
-                tolerated,
+                incoming.tolerated,
             )
             return _state(tx, made, wanted)
 
-        return await self.journal.write(unit)
+        return unit
 
     async def read(self, organization: str, resource_id: str, wanted: Wanted) -> State:
         """Return a resource; raises NotFound."""
@@ -169,12 +168,13 @@ class Service:
 
         return await self.journal.read(query)
 
-    async def change(
+    def changing(
         self, asker: Asker, resource_id: str, conditions: Conditions, make: Change, wanted: Wanted
-    ) -> State:
-        """Bring a resource to what `make` makes of it; nothing is written where that is the same.
+    ) -> Callable[[Transaction], State]:
+        """Return the unit that brings a resource to what `make` makes of it.
 
-        Raises NotFound, PreconditionFailed, Uniqueness, Unavailable, and what `make` raises.
+        Nothing is written where that is the same. It raises NotFound, PreconditionFailed,
+        Uniqueness, Unavailable, and what `make` raises.
         """
 
         def unit(tx: Transaction) -> State:
@@ -193,17 +193,19 @@ class Service:
             )
             return _state(tx, after, wanted)
 
-        return await self.journal.write(unit)
+        return unit
 
-    async def delete(self, asker: Asker, resource_id: str, conditions: Conditions) -> None:
-        """Delete a resource; raises NotFound, PreconditionFailed, Unavailable."""
+    def deleting(
+        self, asker: Asker, resource_id: str, conditions: Conditions
+    ) -> Callable[[Transaction], None]:
+        """Return the unit that deletes a resource; it raises NotFound, PreconditionFailed."""
 
         def unit(tx: Transaction) -> None:
             before = self._found(tx, asker.organization, resource_id)
             conditions.check(before.version)
             record.delete(tx, self.rtype, before, asker.cause(tx))
 
-        await self.journal.write(unit)
+        return unit
 
     async def search(
         self,

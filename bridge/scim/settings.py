@@ -22,6 +22,9 @@ class ScimSettings:
     body_depth: int = attrs.field(default=32, validator=_positive)
     """Deepest nesting of objects and arrays in a body."""
 
+    bulk_operations: int = attrs.field(default=1000, validator=_positive)
+    """Most operations in one bulk request."""
+
     page_default: int = attrs.field(default=100, validator=_positive)
     """Resources on a page when the client names no count."""
 

@@ -157,9 +157,3 @@ def test_requests_are_numbered(idp: Tenant, sent: dict[str, str], kept: bool) ->
     number = idp.http.get("/Users", headers=sent).headers["x-request-id"]
     assert (number in sent.values()) == kept
     assert number
-
-
-def test_R_43_bulk_is_not_announced_and_answers_501(idp: Tenant) -> None:
-    assert idp.http.get("/ServiceProviderConfig").json()["bulk"]["supported"] is False
-    refused(idp.http.post("/Bulk", json={"Operations": []}), 501)
-    refused(idp.http.get("/Bulk"), 405)
