@@ -43,6 +43,7 @@ class OpenLdapHarness(BackendHarness):
             bind_password=Secret(self.directory.bind_password),
             connect_seconds=2,
             operation_seconds=2,
+            page_size=5,
             users=Users(base_dn=f"ou=people,{above}"),
             groups=Groups(base_dn=f"ou=groups,{above}"),
         )
@@ -72,6 +73,12 @@ class OpenLdapHarness(BackendHarness):
     def stand_ins(self, resource_ids: Sequence[str]) -> Mapping[str, Link]:
         people = f"ou=people,ou=acme,{self.directory.base_dn}"
         return {id_: Link(id_, id_, f"uid={id_},{people}") for id_ in resource_ids}
+
+    def plant(self, user_name: str) -> None:
+        self.directory.load(
+            f"dn: cn=Stranger,ou=people,ou=acme,{self.directory.base_dn}\n"
+            f"objectClass: inetOrgPerson\nuid: {user_name}\nsn: Stranger\n"
+        )
 
     def vanish(self, resource_id: str) -> None:
         self.directory.tool("ldapdelete", self.links[resource_id].name)

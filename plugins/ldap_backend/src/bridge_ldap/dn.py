@@ -126,6 +126,11 @@ def all_of(*filters: str) -> str:
     return given[0] if len(given) == 1 else f"(&{''.join(given)})" if given else ""
 
 
+def any_of(*filters: str) -> str:
+    """Return the filter that matches where one of `filters` does."""
+    return filters[0] if len(filters) == 1 else f"(|{''.join(filters)})"
+
+
 def none_of(one: str) -> str:
     """Return the filter that matches where `one` does not."""
     return f"(!{one})"

@@ -102,7 +102,8 @@ class Executor:
                 raise error from None
             wrote = wrote or done.wrote
             link = done.link or link
-        return Receipt(_links(plan, link), already=not wrote)
+        adopted = any(isinstance(step, LinkEntry) and step.adopted for step in plan.steps)
+        return Receipt(_links(plan, link), already=not wrote, adopted=adopted)
 
     def _do(self, step: LdapStep) -> Done:
         match step:

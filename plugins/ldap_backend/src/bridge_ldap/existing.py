@@ -49,6 +49,10 @@ class Existing:
         metadata={"meaning": "Where `adopt` looks for such entries. Default: base_dn."},
     )
 
+    def filter(self, object_classes: tuple[str, ...]) -> str:
+        """Return the search filter of what is listed, for entries of these classes."""
+        return self.listed or dn.equals("objectClass", object_classes[0])
+
     def must_know(self, rules: Collection[str]) -> None:
         """Raise ValueError where `adopt` names an attribute that has no rule."""
         for name in self.adopt:

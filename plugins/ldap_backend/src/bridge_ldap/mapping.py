@@ -34,6 +34,13 @@ class Entry:
 
 
 @attrs.frozen
+class Ambiguous:
+    """Several entries that the rule of adoption fits; `names` are the DNs of some."""
+
+    names: tuple[str, ...]
+
+
+@attrs.frozen
 class Wanted:
     """What an entry should be: where a new one goes, and what the bridge keeps in it."""
 
@@ -95,6 +102,18 @@ class EntryMapping:
         """Return a configured base DN with the organization's name filled in."""
         return base_dn.replace(ORGANIZATION, dn.escape(entity.organization))
 
+    def adopts_below(self, entity: Entity) -> str:
+        """Return where entries are looked for that may be taken over."""
+        kind = self.kind(entity.type)
+        return self.place(kind.existing.below or kind.base_dn, entity)
+
+    def adopts(self, entity: Entity, wanted: Wanted, entry: Entry) -> bool:
+        """Tell whether the rule of adoption allows to take an entry of others for a resource's."""
+        names = self.kind(entity.type).existing.adopt
+        return bool(names) and all(
+            _meet(wanted.attributes.get(name, ()), entry.values(name)) for name in names
+        )
+
     def inactive_base(self, entity: Entity) -> str | None:
         """Return where inactive people are, if deactivation moves them."""
         policy = self.settings.users.deactivate
@@ -141,3 +160,7 @@ class EntryMapping:
             kept[policy.attribute] = (value,)
         elif policy.policy == "attribute":
             kept.setdefault(policy.attribute, ())
+
+
+def _meet(some: Values, others: Values) -> bool:
+    return not {v.casefold() for v in some}.isdisjoint(v.casefold() for v in others)

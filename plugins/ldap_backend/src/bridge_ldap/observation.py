@@ -3,9 +3,13 @@
 An entry is first looked for where its link says, then by its identity wherever it went, then by
 its anchor, then where a new entry would go. Whether an unlinked one is ours is not decided here.
 
+Where a rule says which entries of others may be taken over (`Existing.adopt`), such an entry is
+looked for before the place where a new one would go.
+
 Rule: reads only, and every read is complete or raises.
 """
 
+import itertools
 from collections.abc import Mapping
 
 import attrs
@@ -13,11 +17,15 @@ import attrs
 from bridge.plugin import ChangeRecord, Entity, Link, Observed, Park
 from bridge_ldap import dn
 from bridge_ldap.client import Client
-from bridge_ldap.mapping import Entry, EntryMapping, anchor
+from bridge_ldap.mapping import Ambiguous, Entry, EntryMapping, anchor
 from bridge_ldap.settings import Settings
 
 EVIDENCE = "creatorsName"
 """Operational attribute by which an entry without a link is judged."""
+
+
+MOST_CANDIDATES = 5
+"""Of so many entries that could be adopted the names are told; more are not looked for."""
 
 
 @attrs.frozen
@@ -33,10 +41,16 @@ class Watcher:
         entity = snapshot.entity
         entry = None
         if self.mapping.keeps(entity.type):
-            asked = self._asked(entity.type)
+            wanted = asked(self.settings, self.mapping, entity.type)
             link = links.get(entity.id)
-            entry = self._linked(link, asked) if link else None
-            entry = entry or self._anchored(entity, asked) or self._at_home(snapshot, asked)
+            entry = self._linked(link, wanted) if link else None
+            entry = entry or self._anchored(entity, wanted)
+            if entry is None and link is None:
+                candidates = self._candidates(snapshot, wanted)
+                if len(candidates) > 1:
+                    return Observed(entity.id, state=Ambiguous(tuple(c.dn for c in candidates)))
+                entry = next(iter(candidates), None)
+            entry = entry or self._at_home(snapshot, wanted)
         if entry is None:
             return Observed(entity.id)
         target_id = entry.first(self.settings.identity_attribute)
@@ -53,6 +67,23 @@ class Watcher:
             return None
         return self.client.find(self.settings.bases, dn.equals(attribute, anchor(entity)), asked)
 
+    def _candidates(self, snapshot: ChangeRecord, asked: list[str]) -> list[Entry]:
+        """Return the entries that the rule of adoption speaks of."""
+        existing = self.mapping.kind(snapshot.entity.type).existing
+        if snapshot.after is None or not existing.adopt:
+            return []
+        try:
+            wanted = self.mapping.wanted(snapshot.entity, snapshot.after)
+        except Park:
+            return []
+        alike = [[dn.equals(n, v) for v in wanted.attributes.get(n, ())] for n in existing.adopt]
+        if not all(alike):
+            return []
+        matching = dn.all_of(*(dn.any_of(*some) for some in alike))
+        base = self.mapping.adopts_below(snapshot.entity)
+        found = self.client.search(base, matching, asked)
+        return list(itertools.islice(found, MOST_CANDIDATES))
+
     def _at_home(self, snapshot: ChangeRecord, asked: list[str]) -> Entry | None:
         document = snapshot.before if snapshot.after is None else snapshot.after
         if document is None:
@@ -63,5 +94,7 @@ class Watcher:
             return None  # what cannot be named is not there; planning will say why
         return self.client.read(home, asked)
 
-    def _asked(self, resource_type: str) -> list[str]:
-        return ["*", self.settings.identity_attribute, EVIDENCE, *self.mapping.kept(resource_type)]
+
+def asked(settings: Settings, mapping: EntryMapping, resource_type: str) -> list[str]:
+    """Return the attributes that are read of an entry of a kept type."""
+    return ["*", settings.identity_attribute, EVIDENCE, *mapping.kept(resource_type)]

@@ -27,7 +27,7 @@ from bridge.plugin import (
     coalesce,
 )
 from bridge_ldap import dn
-from bridge_ldap.mapping import Entry, EntryMapping, Values, Wanted, anchor
+from bridge_ldap.mapping import Ambiguous, Entry, EntryMapping, Values, Wanted, anchor
 from bridge_ldap.sections import Groups, Users, ranges
 from bridge_ldap.settings import Settings
 from bridge_ldap.steps import (
@@ -89,6 +89,8 @@ class _Planner:
             return "" if known else f"{self.change.entity.id} is not linked yet"
         if known:
             return f"{self.change.entity.id} is linked already"
+        if self._kind.existing.adopt:
+            return "an entry to adopt may be there"
         # Should the answer to an earlier try be lost, its entry has the name of that time.
         names = {self._wanted(change.after).rdn for change in changes}
         return f"{self.change.entity.id} was renamed before it was noted" if len(names) > 1 else ""
@@ -118,22 +120,26 @@ class _Planner:
             removed=[self._held(self.links[m.id]) for m in gone if m.id in self.links],
         )
 
-    def converge(self, entry: Entry | None) -> Iterator[LdapStep]:
+    def converge(self, entry: Entry | Ambiguous | None) -> Iterator[LdapStep]:
         """Yield the steps that make right what is there."""
         change, link = self.change, self.links.get(self.change.entity.id)
         if entry is None:
             if change.after is not None:
                 yield from self._add()
             return
+        if isinstance(entry, Ambiguous):
+            raise ambiguous(self._kind, entry)
         target_id = entry.first(self.settings.identity_attribute)
         is_linked = link is not None and link.target_id == target_id
         others = (own for id_, own in self.links.items() if id_ != change.entity.id)
-        if not is_linked and (
-            any(other.target_id == target_id for other in others) or not self._is_ours(entry)
-        ):
+        taken = any(other.target_id == target_id for other in others)
+        if not is_linked and (taken or not self._is_ours(entry)):
             if change.after is None:
                 return
-            raise conflict(self.settings, entry)
+            if taken or not self.mapping.adopts(change.entity, self._wanted(change.after), entry):
+                raise conflict(self.settings, entry)
+            yield from self._adopt(entry, target_id)
+            return
         if link is None or not is_linked or not dn.same(link.name, entry.dn):
             yield LinkEntry(entry.dn, target_id)
         wanted = self._remaining()
@@ -150,6 +156,25 @@ class _Planner:
             wanted,
             name=wanted.rdn[1] if named_by_us else value,
             superior=wanted.parent if self._is_misplaced(entry, wanted) else None,
+            added=added,
+            removed=removed,
+        )
+
+    def _adopt(self, entry: Entry, target_id: str) -> Iterator[LdapStep]:
+        """Yield the steps that make an entry of others this resource's: where it is, as it is.
+
+        What the document says nothing of stays: its owner has not spoken of it.
+        """
+        yield LinkEntry(entry.dn, target_id, adopted=True)
+        wanted = self._wanted(self.change.after)
+        said = {name: values for name, values in wanted.attributes.items() if values}
+        added, removed = self._membership(entry)
+        yield from self._turn(
+            entry,
+            target_id,
+            attrs.evolve(wanted, attributes=said),
+            name=_naming(entry.dn)[1],
+            superior=None,
             added=added,
             removed=removed,
         )
@@ -197,6 +222,10 @@ class _Planner:
         # Only what was looked at has classes; a number is given once and then left alone.
         classes = {name.lower() for name in held.values("objectClass")}
         missing = tuple(c for c in wanted.object_classes if classes and c.lower() not in classes)
+        if classes and not is_made_by_bridge(self.settings, held):
+            # Others' entries have no anchor, and need no class for its sake.
+            replaced = {n: v for n, v in replaced.items() if n.lower() != self._kind.anchor.lower()}
+            missing = missing if replaced else ()
         numbers = {
             name: numbers
             for name, numbers in ranges(self._kind.numbers).items()
@@ -336,7 +365,17 @@ def conflict(settings: Settings, entry: Entry) -> NotApplied:
         return RetryLater(f"{entry.dn} belongs to another resource of the bridge")
     return Park(
         f"{entry.dn} exists and was not made by the bridge",
-        "Rename or remove that entry, or change the name at the identity provider, then retry.",
+        "Have it adopted (`existing.adopt`, or `bridge import`), rename or remove it, or change "
+        "the name at the identity provider; then retry.",
+    )
+
+
+def ambiguous(kind: Users | Groups, found: Ambiguous) -> Park:
+    """Return the outcome for several entries of which only one could be adopted."""
+    return Park(
+        f"{' and '.join(found.names)} have the same {', '.join(kind.existing.adopt)}",
+        "Make them differ, add an attribute to `existing.adopt`, or link one by `bridge import "
+        "--review`; then retry.",
     )
 
 

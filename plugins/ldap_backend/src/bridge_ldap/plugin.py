@@ -13,6 +13,7 @@ from bridge.plugin import (
     Observed,
     Plan,
     Receipt,
+    ScanPage,
     hookimpl,
 )
 from bridge_ldap import checks, planning
@@ -20,6 +21,7 @@ from bridge_ldap.client import Client
 from bridge_ldap.execution import Executor
 from bridge_ldap.mapping import EntryMapping
 from bridge_ldap.observation import Watcher
+from bridge_ldap.scanning import Lister
 from bridge_ldap.settings import Settings
 
 
@@ -32,6 +34,7 @@ class LdapBackend:
         self._mapping = EntryMapping(settings)
         self._executor = Executor(settings, self._client)
         self._watcher = Watcher(settings, self._mapping, self._client)
+        self._lister = Lister(settings, self._mapping, self._client)
 
     def check(self) -> Sequence[Finding]:
         """Look at the connection, the bases, the schema and the overlays; change nothing."""
@@ -55,6 +58,10 @@ class LdapBackend:
     ) -> Sequence[Observed]:
         """Return what the directory holds for each snapshot."""
         return [self._watcher.observe(snapshot, links) for snapshot in snapshots]
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        """List what the directory holds of people and groups."""
+        return self._lister.scan(cursor)
 
     def close(self) -> None:
         """Close the connection; never raises."""

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from bridge.plugin import Secret
+from bridge.plugin import Drift, DriftKind, Secret
 from bridge_ldap import dn as names
 from bridge_ldap import ldif
 from bridge_ldap.mapping import Values
@@ -26,6 +26,11 @@ class AddEntry:
     dn: str
     attributes: Mapping[str, Values]
     numbers: Ranges = attrs.field(factory=dict)
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.MISSING),)
 
     def __str__(self) -> str:
         lines = (
@@ -46,13 +51,22 @@ class LookFirst:
 
 @attrs.frozen
 class LinkEntry:
-    """Take an entry that proved to be the resource's own for its link; writes nothing."""
+    """Take an entry for the resource's own; writes nothing.
+
+    It proved to be, or others made it and the rule of adoption says so (`adopted`).
+    """
 
     dn: str
     target_id: str
+    adopted: bool = False
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.RENAMED),)
 
     def __str__(self) -> str:
-        return f"# found and linked: {self.dn}\n"
+        return f"# {'adopted' if self.adopted else 'found'} and linked: {self.dn}\n"
 
 
 @attrs.frozen
@@ -64,6 +78,17 @@ class ModifyEntry:
     replaced: Mapping[str, Values]
     object_classes: Values = ()
     numbers: Ranges = attrs.field(factory=dict)
+
+    @property
+    def changed(self) -> tuple[str, ...]:
+        """The attribute types that get other values."""
+        classes = ("objectClass",) if self.object_classes else ()
+        return (*classes, *self.replaced, *self.numbers)
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.CHANGED, self.changed),)
 
     def __str__(self) -> str:
         lines: list[str] = []
@@ -89,6 +114,11 @@ class RenameEntry:
         above = names.parent(self.dn) if self.superior is None else self.superior
         return f"{self.rdn},{above}"
 
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.RENAMED, (self.rdn.partition("=")[0],)),)
+
     def __str__(self) -> str:
         moved = [ldif.line("newsuperior", self.superior)] if self.superior else []
         return ldif.record(
@@ -102,6 +132,11 @@ class DeleteEntry:
 
     dn: str
     target_id: str
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.EXTRA, removes=1),)
 
     def __str__(self) -> str:
         return ldif.record(self.dn, "changetype: delete")
@@ -117,6 +152,11 @@ class ModifyMembers:
     added: Values = ()
     removed: Values = ()
     placeholder: str = ""
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.MEMBERS, (self.attribute,), removes=len(self.removed)),)
 
     def __str__(self) -> str:
         lines: list[str] = []
@@ -141,6 +181,11 @@ class ReplaceReferences:
     old: str
     new: str | None = None
 
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return ()
+
     def __str__(self) -> str:
         done = f"becomes {self.new}" if self.new else "is removed"
         return f"# below {self.base}, wherever it is held, {self.attribute} {self.old} {done}\n"
@@ -153,6 +198,11 @@ class SetPassword:
     dn: str
     target_id: str
     password: Secret
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return ()
 
     def __str__(self) -> str:
         return f"# password modify (RFC 3062) of {self.dn}: {self.password}\n"
