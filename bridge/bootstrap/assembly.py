@@ -13,8 +13,11 @@ import structlog
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from bridge import admin
+from bridge.auth.admins import AdminAuthenticator
 from bridge.auth.tokens import Authenticator
 from bridge.config import Loaded
+from bridge.core.errors import OperatorError, ScimError
 from bridge.engine.dispatcher import Dispatcher
 from bridge.hosting import HostedBackend, host
 from bridge.journal import backends
@@ -40,6 +43,7 @@ class Bridge:
     """
 
     def __init__(self, loaded: Loaded, journal: Journal, hosted: list[HostedBackend]) -> None:
+        self.journal = journal
         self.failure: BaseException | None = None
         self.stop: Callable[[], None] = lambda: None
         self._grace_seconds = loaded.configuration.server.stop_seconds / 2
@@ -60,15 +64,19 @@ class Bridge:
                     met=metrics.tolerated,
                 ),
                 status_router(journal, authenticate, metrics),
+                admin.admin_router(journal, AdminAuthenticator(journal, server.key)),
             ],
             lifespan=[self._delivering],
             after_exception=[_log_failure],
-            openapi_config=None,
+            exception_handlers=admin.EXCEPTION_HANDLERS,
+            openapi_config=admin.openapi(),
             logging_config=None,
         )
         endpoints = [f"{SCIM}{kind.endpoint}" for kind in registry.resource_types]
         found = [f"{SCIM}/{name}" for name in ("Schemas", "ResourceTypes", "ServiceProviderConfig")]
-        return AccessLog(self._waking(app), Routes([*PATHS, *endpoints, *found]), metrics)
+        return AccessLog(
+            self._waking(app), Routes([*PATHS, *endpoints, *found], admin.ROUTES), metrics
+        )
 
     def _outcomes(self) -> dict[str, dict[str, int]]:
         return {name: lane.outcomes for name, lane in self._dispatcher.figures().items()}
@@ -130,7 +138,8 @@ def _name_forgotten(journal: Journal, hosted: list[HostedBackend]) -> None:
 
 
 async def _log_failure(error: Exception, _scope: Scope) -> None:
-    if getattr(error, "status_code", 500) >= 500:
+    known = isinstance(error, OperatorError | ScimError)  # raised on purpose, and answered
+    if not known and getattr(error, "status_code", 500) >= 500:
         # Where, and not what: the text of an exception may hold a name or a secret.
         where = "".join(format_tb(error.__traceback__))
         _log.error("request failed", error=type(error).__qualname__, where=where)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 
-from bridge.cli.common import COMMON, Common, Json, journal_of
+from bridge.cli.common import COMMON, Common, Json, journal_of, operator_cause
 from bridge.cli.output import say, write_json
 from bridge.core.errors import OperatorError
 
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
     from bridge.config import Loaded
 
-FILE, KEY, TOKEN, TARGET = "bridge.toml", "bridge.key", "scim.token", "people.db"
+FILE, KEY, TARGET = "bridge.toml", "bridge.key", "people.db"
+TOKEN, ADMIN_TOKEN = "scim.token", "admin.token"
 """What quickstart makes in its folder, beside the journal `bridge.db`."""
 
 ORGANIZATION, CONNECTION = "quickstart", "okta"
@@ -161,12 +162,12 @@ def quickstart(
     loaded = load(file, {**os.environ, **flags})
     listener = listen(loaded.configuration.server)
     loaded = _at(loaded, listener)
-    token = _token(loaded)
+    token, admin_token = _token(loaded), _admin_token(loaded)
     logs.configure(loaded.configuration.log.level, loaded.configuration.log.format)
 
     def ready() -> None:
         if json:
-            write_json(_addresses(loaded, token))
+            write_json(_addresses(loaded, token, admin_token))
         else:
             _welcome(loaded, token)
 
@@ -217,13 +218,27 @@ def _token(loaded: "Loaded") -> str:
     return kept.read_text(encoding="utf-8").strip()
 
 
-def _addresses(loaded: "Loaded", token: str) -> dict[str, str | None]:
+def _admin_token(loaded: "Loaded") -> str:
+    from bridge.auth.admins import Role, issue
+
+    kept = loaded.directory / ADMIN_TOKEN
+    if not kept.exists():
+        key, cause = loaded.configuration.server.key, operator_cause()
+        with journal_of(loaded) as journal:
+            _, minted = journal.write_now(
+                lambda tx: issue(tx, key, None, "quickstart", Role.ADMIN, cause)
+            )
+        _write_private(kept, minted.text.reveal())
+    return kept.read_text(encoding="utf-8").strip()
+
+
+def _addresses(loaded: "Loaded", token: str, admin_token: str) -> dict[str, str | None]:
     return {
         "scim_url": f"{loaded.configuration.server.url}/scim/v2",
         "token": token,
+        "admin_url": f"{loaded.configuration.server.url}/v1",
+        "admin_token": admin_token,
         # What this release does not have is null, not an address that answers 404.
-        "admin_url": None,
-        "admin_token": None,
         "console_url": None,
         "console_login_url": None,
         "config": str(loaded.path),
@@ -254,6 +269,9 @@ Directory Bridge is serving from {loaded.directory}
   server.public_url. Without Okta, in another terminal:
 
   {_this_program()} simulate okta --url {url} --token {token}
+
+  The admin API is at {loaded.configuration.server.url}/v1; its token is in
+  {loaded.directory / ADMIN_TOKEN}, its description at /v1/schema.
 
   Changes arrive in {loaded.directory / TARGET}. Stop with Ctrl-C.
 """

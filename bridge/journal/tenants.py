@@ -91,6 +91,7 @@ _tokens = (
 _audit = select(_a.c.sequence, *(_a.c[name] for name in _AUDIT_COLUMNS))
 
 _NEW_ORGANIZATION = prepared(insert_into(_o))
+_RENAME_ORGANIZATION = prepared(update(_o).where(_is(_o.c.id, "id")).values(name=bindparam("to")))
 _ORGANIZATIONS = prepared(_organizations)
 _ORGANIZATION_NAMED = prepared(_organizations.where(_is(_o.c.name, "name")))
 _NEW_CONNECTION = prepared(insert_into(_c))
@@ -120,15 +121,32 @@ def create_organization(
 ) -> Organization:
     """Write a new organization. Raises OperatorError when the name is taken."""
     if find_organization(tx, name):
-        raise OperatorError(
-            "BRG-ORGANIZATION-EXISTS",
-            f"There is an organization {name!r} already.",
-            "Use it, or choose another name.",
-        )
+        raise _taken(name)
     made = Organization(organization_id, name, to_micros(cause.at))
     tx.run(_NEW_ORGANIZATION, **attrs.asdict(made))
     audit(tx, made.id, cause, "organization.create", f"organization/{made.id}", {"name": name})
     return made
+
+
+def rename_organization(
+    tx: Transaction, organization: Organization, name: str, cause: Cause
+) -> Organization:
+    """Give an organization another name. Raises OperatorError when the name is taken."""
+    holder = find_organization(tx, name)
+    if holder is not None and holder.id != organization.id:
+        raise _taken(name)
+    tx.run(_RENAME_ORGANIZATION, id=organization.id, to=name)
+    target, detail = f"organization/{organization.id}", {"name": name}
+    audit(tx, organization.id, cause, "organization.rename", target, detail)
+    return attrs.evolve(organization, name=name)
+
+
+def _taken(name: str) -> OperatorError:
+    return OperatorError(
+        "BRG-ORGANIZATION-EXISTS",
+        f"There is an organization {name!r} already.",
+        "Use it, or choose another name.",
+    )
 
 
 def list_organizations(reader: Reader) -> list[Organization]:

@@ -4,6 +4,7 @@ Rule: the fields are listed here. A path is reduced to its route, so that neithe
 body, nor a header, nor a name that somebody put into an address reaches a log.
 """
 
+import re
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -24,15 +25,24 @@ _log = structlog.stdlib.get_logger("bridge.access")
 
 
 class Routes:
-    """Reduces paths to the routes that exist; what does not exist is `unmatched`."""
+    """Reduces paths to the routes that exist; what does not exist is `unmatched`.
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    A path of `templates` has parameters in braces, and is shown as it is written.
+    """
+
+    def __init__(self, paths: Iterable[str], templates: Iterable[str] = ()) -> None:
         self._paths = frozenset(paths)
+        self._templates = {
+            template: re.compile(re.sub(r"{[^}]*}", "[^/]+", template)) for template in templates
+        }
 
     def of(self, path: str) -> str:
         """Return the route of a path: itself, its parent with `{id}`, or `unmatched`."""
         if path in self._paths:
             return path
+        for template, pattern in self._templates.items():
+            if pattern.fullmatch(path):
+                return template
         parent, _, _ = path.rpartition("/")
         return f"{parent}/{{id}}" if parent in self._paths else "unmatched"
 

@@ -69,7 +69,8 @@ def status_router(
             return _problem(404, f"No backend follows a resource {resource_id} here.")
         return Response({"id": resource_id, "backends": found})
 
-    return Router("/", route_handlers=[livez, readyz, version, figures, standing])
+    handlers = [livez, readyz, version, figures, standing]
+    return Router("/", route_handlers=handlers, include_in_schema=False)
 
 
 def stand(reader: Reader, organization: str, resource_id: str) -> list[dict[str, Any]]:
