@@ -51,6 +51,31 @@ ANN: dict[str, Any] = {
         (f"{ENTERPRISE}:costCenter", ["7"]),
         ("urn:example:absent:department", []),
         ("userName.value", []),
+        ("upper(userName)", ["ANN@EXAMPLE.COM"]),
+        ("lower({name.familyName}, {name.givenName})", ["archer, ann"]),
+        ("first(emails.value)", ["first@example.com"]),
+        (
+            'join("; ", emails.value)',
+            [
+                "; ".join(
+                    e["value"]
+                    for e in (
+                        {"value": "first@example.com"},
+                        {"value": "home@example.com"},
+                        {"value": "work@example.com"},
+                        {"value": "WORK@example.com"},
+                    )
+                )
+            ],
+        ),
+        ('join(", ", title)', []),
+        ('before("@", userName)', ["Ann"]),
+        ('lower(before("@", userName))', ["ann"]),
+        ('before("@", name.givenName)', ["Ann"]),
+        ('if(active, "yes", "no, never")', ["no, never"]),
+        ('if(emails[type eq "other"].primary, "yes", "no")', ["yes"]),
+        ('if(title, "yes", "no") | "neither"', ["neither"]),
+        (f"dn({ENTERPRISE}:manager.value)", ["42"]),
     ],
 )
 def test_rule_reads(rule: str, values: list[str]) -> None:
@@ -59,7 +84,8 @@ def test_rule_reads(rule: str, values: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    ["", "|", "a |", "upper(userName)", "emails[type eq x]", 'emails[type ne "x"]', "{name",
+    ["", "|", "a |", "title(userName)", "join(emails)", 'before(x, userName)', 'if(active, "a")',
+     "dn()", "dn(a) | b", 'a | dn(b)', "lower(dn(a))", "emails[type eq x]", 'emails[type ne "x"]', "{name",
      "name}", "a b", "__import__('os')", "a..b", "x" * 1001, "{name.givenName} {", "{}"],
 )  # fmt: skip
 def test_rule_is_refused(rule: str) -> None:

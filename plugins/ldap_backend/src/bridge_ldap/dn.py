@@ -115,9 +115,14 @@ def below(text: str, base: str) -> bool:
 
 def equals(kind: str, value: str) -> str:
     """Return the filter that matches entries with exactly this value (RFC 4515 3)."""
+    return equals_bytes(kind, value.encode())
+
+
+def equals_bytes(kind: str, value: bytes) -> str:
+    """Return the filter that matches entries with exactly these bytes; raises ValueError."""
     if not _TYPE.fullmatch(kind):
         raise ValueError(f"{kind!r} is no attribute type")
-    return f"({kind}={_assertion(value.encode())})"
+    return f"({kind}={_assertion(value)})"
 
 
 def all_of(*filters: str) -> str:

@@ -5,8 +5,13 @@
     {name.givenName} {name.familyName}           text around paths; empty when all of them are
     "Example Inc."                               a constant
     displayName | name.formatted | userName      the first of these that has a value
-    lower(userName)                              in small letters
+    lower(userName), upper(userName)             in small letters, in capitals
+    before("@", userName)                        what stands before the first @; all of it without
     all(emails.value)                            every value instead of only the first
+    join(", ", emails.value)                     every value as one
+    first(emails.value)                          only the first: what a path alone does too
+    if(active, "TRUE", "FALSE")                  one text for true, another for false
+    dn(urn:…:User:manager.value)                 the entry of the resource with this id
 
 Rule: a closed language, parsed once; nothing in it is ever evaluated as code.
 """
@@ -32,6 +37,7 @@ _PATH = re.compile(
 )
 _CALL = re.compile(r"(?P<name>[a-z]+)\((?P<inner>.*)\)")
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+_COMMA = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 _BAR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 Source = Callable[[Attributes], list[str]]
@@ -44,6 +50,8 @@ class Rule:
 
     text: str
     _alternatives: tuple[Source, ...]
+    refers: bool = False
+    """Whether the values are ids of resources, for whose entries' DNs they stand."""
 
     def values(self, document: Attributes) -> tuple[str, ...]:
         """Return the values of the first alternative that has any, none empty.
@@ -63,17 +71,55 @@ def parse(text: str) -> Rule:
     """Return the rule that `text` states; raises ValueError that says what is wrong with it."""
     if len(text) > RULE_CHARACTERS:
         raise ValueError(f"a rule has at most {RULE_CHARACTERS} characters")
-    return Rule(text, tuple(_alternative(part.strip()) for part in _BAR.split(text)))
+    parts = [part.strip() for part in _BAR.split(text)]
+    called = [_CALL.fullmatch(part) for part in parts]
+    if any(call and call["name"] == "dn" for call in called):
+        if len(parts) > 1 or called[0] is None:
+            raise ValueError("dn() stands alone")
+        return Rule(text, (partial(_first, _path(called[0]["inner"])),), refers=True)
+    return Rule(text, tuple(map(_alternative, parts)))
 
 
 def _alternative(text: str) -> Source:
-    if call := _CALL.fullmatch(text):
-        if call["name"] == "all":
-            return _every(call["inner"])
-        if call["name"] == "lower":
-            return partial(_lower, _alternative(call["inner"].strip()))
-        raise ValueError(f"{call['name']}() is not known; known are all() and lower()")
-    return partial(_first, _every(text))
+    if not (call := _CALL.fullmatch(text)):
+        return partial(_first, _every(text))
+    name, inner = call["name"], call["inner"].strip()
+    arguments = [inner] if name in _SINGLE else [part.strip() for part in _COMMA.split(inner)]
+    match name, arguments:
+        case "all", [inner]:
+            return _every(inner)
+        case "first", [inner]:
+            return partial(_first, _every(inner))
+        case (("lower" | "upper"), [inner]):
+            return partial(_each, getattr(str, name), _alternative(inner))
+        case "join", [separator, inner]:
+            return partial(_joined, _text(separator), _every(inner))
+        case "before", [mark, inner]:
+            return partial(_each, partial(_up_to, _text(mark)), _alternative(inner))
+        case "if", [inner, true, false]:
+            return partial(_either, _path(inner), _text(true), _text(false))
+    if name in _FORMS:
+        raise ValueError(f"{text!r} is not {_FORMS[name]}")
+    raise ValueError(f"{name}() is not known; known are {', '.join(_FORMS.values())}")
+
+
+_SINGLE = ("all", "first", "lower", "upper")
+_FORMS = {
+    "all": "all(path)",
+    "before": 'before("text", path)',
+    "dn": "dn(path)",
+    "first": "first(path)",
+    "if": 'if(path, "text", "text")',
+    "join": 'join("text", path)',
+    "lower": "lower(path)",
+    "upper": "upper(path)",
+}
+
+
+def _text(argument: str) -> str:
+    if len(argument) < 2 or argument[0] != '"' or argument[-1] != '"':
+        raise ValueError(f"{argument!r} must be a text in quotes")
+    return argument[1:-1]
 
 
 def _every(text: str) -> Source:
@@ -100,8 +146,22 @@ def _first(source: Source, document: Attributes) -> list[str]:
     return source(document)[:1]
 
 
-def _lower(source: Source, document: Attributes) -> list[str]:
-    return [value.lower() for value in source(document)]
+def _each(turn: Callable[[str], str], source: Source, document: Attributes) -> list[str]:
+    return [turn(value) for value in source(document)]
+
+
+def _up_to(mark: str, value: str) -> str:
+    return value.partition(mark)[0] if mark else value
+
+
+def _joined(separator: str, source: Source, document: Attributes) -> list[str]:
+    values = source(document)
+    return [separator.join(values)] if values else []
+
+
+def _either(source: Source, true: str, false: str, document: Attributes) -> list[str]:
+    texts = {"TRUE": true, "FALSE": false}
+    return [texts[value] for value in source(document)[:1] if value in texts]
 
 
 def _constant(value: str, _document: Attributes) -> list[str]:
