@@ -14,15 +14,29 @@ from collections.abc import Iterator
 
 import pytest
 
+from bridge.testing.accessing import AccessLaws
+from bridge.testing.crossing import CrossingLaws
 from bridge.testing.enduring import EnduringLaws
 from bridge.testing.following import FollowingLaws
 from bridge.testing.harness import BackendHarness, Carrier
+from bridge.testing.hostility import HostilityLaws
+from bridge.testing.journeys import JOURNEYS, Journey, needs_access
 from bridge.testing.looking import LookingLaws
+from bridge.testing.manners import MannersLaws
 from bridge.testing.scanning import ScanningLaws
 from bridge.testing.world import World
 
 
-class BackendContract(FollowingLaws, LookingLaws, ScanningLaws, EnduringLaws):
+class BackendContract(
+    FollowingLaws,
+    CrossingLaws,
+    LookingLaws,
+    ScanningLaws,
+    AccessLaws,
+    EnduringLaws,
+    HostilityLaws,
+    MannersLaws,
+):
     """Subclass it in a test module and give it a `harness` fixture."""
 
     @pytest.fixture
@@ -38,3 +52,10 @@ class BackendContract(FollowingLaws, LookingLaws, ScanningLaws, EnduringLaws):
         carrier = Carrier(harness, world)
         yield carrier
         carrier.backend.close()
+
+    @pytest.fixture(params=JOURNEYS)
+    def journey(self, request: pytest.FixtureRequest, harness: BackendHarness) -> Journey:
+        """Each history in turn: a law that asks for it is tried on all of them."""
+        if needs_access(request.param) and not harness.takes_access:
+            pytest.skip("this backend takes no access")
+        return JOURNEYS[request.param]

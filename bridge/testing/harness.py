@@ -12,6 +12,7 @@ from bridge.plugin import (
     Backend,
     BackendType,
     ChangeRecord,
+    Defer,
     Found,
     Link,
     Observer,
@@ -35,6 +36,9 @@ class BackendHarness:
     secrets: Sequence[str] = ()
     """Secret texts in the settings; none may appear in what a person reads."""
 
+    takes_access: bool = False
+    """Whether the target is given workspaces, folders and who may do what on them."""
+
     deadline_seconds: float = 10.0
     """Within this, `execute` gives up on a target that does not answer (a third of a lease)."""
 
@@ -47,11 +51,15 @@ class BackendHarness:
         raise NotImplementedError
 
     def held(self, organization: str) -> Held:
-        """Return what the target holds of this organization's users and groups.
+        """Return what the target holds of this organization.
 
         `self.links` tell which resource a thing in the target is, where it does not say so.
         """
         raise NotImplementedError
+
+    def representable(self, expected: Held) -> Held:
+        """Return what of that this kind of target is able to hold: all of it, unless overridden."""
+        return expected
 
     def stand_ins(self, resource_ids: Sequence[str]) -> Mapping[str, Link]:  # noqa: ARG002
         """Return links, if they are needed, of users who need not exist: a big group's members."""
@@ -76,6 +84,10 @@ class BackendHarness:
     def stalled(self) -> AbstractContextManager[None]:
         """While entered, the target takes requests and answers none."""
         pytest.skip("the harness cannot stop the target from answering")
+
+    def forgetful(self) -> AbstractContextManager[Backend]:
+        """Yield an open backend: what it asks for from now on is done, and it never hears of it."""
+        pytest.skip("the harness cannot lose the target's answers")
 
     def close(self) -> None:
         """Take the target away."""
@@ -124,7 +136,7 @@ class Carrier:
 
     def expect(self) -> None:
         """The target holds what the world says, and nothing else."""
-        assert self.held() == self.world.expected()
+        assert self.held() == self.harness.representable(self.world.expected())
 
     def plan(self, *changes: ChangeRecord) -> Plan:
         """Return the plan for changes of one entity that trusts them."""
@@ -138,6 +150,16 @@ class Carrier:
             if not self.observes:
                 raise
             return self.settle(changes[-1].entity.id)
+
+    def carry_around(self, change: ChangeRecord, needed: ChangeRecord) -> None:
+        """Bring a change into the target before what it needs: it defers, or does without."""
+        try:
+            self.carry(change)
+        except Defer:
+            self.carry(needed)
+            self.carry(change)
+        else:
+            self.carry(needed)
 
     def carried(self, change: ChangeRecord) -> Plan:
         """Carry a change without a surprise and return the plan that did it."""

@@ -8,7 +8,7 @@ Rule: every operation on every kind of resource is the last change of some journ
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from bridge.plugin import ChangeRecord
+from bridge.plugin import AccessState, ChangeRecord, Level
 from bridge.testing.world import World
 
 Journey = Callable[[World], Iterator[ChangeRecord]]
@@ -51,6 +51,22 @@ def delete(handle: str) -> Verb:
     return lambda world: world.delete(handle)
 
 
+def workspace(handle: str) -> Verb:
+    return lambda world: [world.workspace(handle)]
+
+
+def folder(handle: str, within: str, parent: str | None = None) -> Verb:
+    return lambda world: [world.folder(handle, within, parent)]
+
+
+def grant(handle: str, state: AccessState = AccessState.PENDING, **levels: Level) -> Verb:
+    return lambda world: [world.access(handle, levels, state)]
+
+
+def revoke(handle: str, *users: str) -> Verb:
+    return lambda world: [world.access(handle, dict.fromkeys(users))]
+
+
 _ANN, _BOB = user("ann"), user("bob")
 _SALES, _BOTH = group("sales", "ann"), group("sales", "ann", "bob")
 _RENAME = update(
@@ -62,6 +78,9 @@ _RENAME = update(
 )
 _RICH = user("ann", title="Engineer", phoneNumbers=[{"value": "+46 8 1", "type": "work"}])
 _RENAME_GROUP = update("sales", displayName="Sales Europe")
+
+_SPACE, _PLANS = workspace("space"), folder("plans", "space")
+_VIEW, _EDIT = grant("space", ann=Level.VIEW, bob=Level.EDIT), grant("space", ann=Level.EDIT)
 
 JOURNEYS: Mapping[str, Journey] = {
     "creates-a-user": journey(_ANN),
@@ -95,5 +114,30 @@ JOURNEYS: Mapping[str, Journey] = {
     "nests-a-group": journey(_ANN, _SALES, group("all", "sales", "ann")),
     "deletes-a-group": journey(_ANN, _SALES, delete("sales")),
     "deletes-an-empty-group": journey(group("sales"), delete("sales")),
+    "access-of-nobody": journey(_SPACE, _PLANS, folder("drafts", "space", "plans")),
+    "access-is-granted": journey(_ANN, _BOB, _SPACE, _VIEW),
+    "access-rises-and-falls": journey(
+        _ANN, _BOB, _SPACE, _VIEW, _EDIT, grant("space", bob=Level.CHECK)
+    ),
+    "access-is-taken-up": journey(
+        _ANN, _BOB, _SPACE, _VIEW, grant("space", AccessState.MEMBER, ann=Level.VIEW)
+    ),
+    "access-is-revoked": journey(_ANN, _BOB, _SPACE, _VIEW, revoke("space", "ann")),
+    "access-is-revoked-and-granted": journey(
+        _ANN, _BOB, _SPACE, _VIEW, revoke("space", "ann", "bob"), _EDIT
+    ),
+    "access-to-a-folder": journey(_ANN, _SPACE, _PLANS, grant("plans", ann=Level.CHECK)),
+    "access-to-what-is-renamed": journey(
+        _ANN, _BOB, _SPACE, _VIEW, update("space", displayName="Space Two")
+    ),
+    "access-ends-with-its-user": journey(_ANN, _BOB, _SPACE, _VIEW, delete("ann")),
+    "access-ends-with-its-place": journey(
+        _ANN, _BOB, _SPACE, _PLANS, _VIEW, delete("plans"), delete("space")
+    ),
 }
 """By name; the name is the test's id."""
+
+
+def needs_access(name: str) -> bool:
+    """Whether a journey goes through workspaces and folders."""
+    return name.startswith("access-")

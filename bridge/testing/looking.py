@@ -26,6 +26,18 @@ class LookingLaws:
         assert [o.link is None for o in seen] == [False, True, False]
         assert observer.observe(snapshots, carrier.links) == seen
 
+    def test_looking_at_nothing_sees_nothing(self, carrier: Carrier) -> None:
+        assert list(carrier.must_observe().observe([], {})) == []
+
+    def test_looking_writes_nothing(self, carrier: Carrier, world: World) -> None:
+        observer = carrier.must_observe()
+        for change in (world.user("ann"), world.group("sales", "ann")):
+            carrier.carry(change)
+        carrier.harness.spoil(world.id("ann"))
+        held = carrier.held()
+        observer.observe(world.snapshots(), carrier.links)
+        assert carrier.held() == held
+
     def test_looking_finds_a_resource_whose_link_was_lost(
         self, carrier: Carrier, world: World
     ) -> None:

@@ -11,6 +11,9 @@ from typing import Any, ClassVar
 import attrs
 
 from bridge.plugin import (
+    FOLDER,
+    WORKSPACE,
+    Access,
     Attributes,
     Backend,
     BackendDown,
@@ -24,6 +27,7 @@ from bridge.plugin import (
     Found,
     InDoubt,
     Link,
+    Member,
     Observed,
     Operation,
     Plan,
@@ -33,7 +37,7 @@ from bridge.plugin import (
     Surprise,
     coalesce,
 )
-from bridge.testing import BackendHarness, Held, Person, Team
+from bridge.testing import BackendHarness, Held, Person, Place, Team
 
 PAGE = 5
 SECRET = "open-sesame"
@@ -42,12 +46,15 @@ PATIENCE_SECONDS = 0.05
 
 @attrs.define
 class Row:
-    """What the target holds of one resource; `number` is its identity there."""
+    """What the target holds of one resource; `number` is its identity there.
+
+    `members` are the numbers of a group's members, or what users may do in a place.
+    """
 
     number: str
     entity: Entity
     document: Attributes
-    members: set[str] = attrs.field(factory=set)
+    members: set[Any] = attrs.field(factory=set)
 
 
 @attrs.define
@@ -57,6 +64,7 @@ class Shelf:
     rows: dict[str, Row] = attrs.field(factory=dict)
     lock: threading.Lock = attrs.field(factory=threading.Lock)
     answering: threading.Event = attrs.field(factory=threading.Event)
+    listening: bool = True
     owner: object = None
     made: int = 0
 
@@ -68,8 +76,10 @@ class Shelf:
 class Settings:
     """`shelf` None stands for a target that does not exist."""
 
-    shelf: Shelf | None
-    secret: Secret = attrs.field(factory=lambda: Secret(SECRET))
+    shelf: Shelf | None = attrs.field(metadata={"meaning": "Where everything stands."})
+    secret: Secret = attrs.field(
+        factory=lambda: Secret(SECRET), metadata={"meaning": "Opens nothing."}
+    )
 
 
 @attrs.frozen
@@ -90,8 +100,8 @@ class Put:
 @attrs.frozen
 class Edit:
     entity: Entity
-    add: frozenset[str] = frozenset()
-    remove: frozenset[str] = frozenset()
+    add: frozenset[Any] = frozenset()
+    remove: frozenset[Any] = frozenset()
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -116,6 +126,8 @@ class Drop:
 class Memory:
     """One slot on a shelf."""
 
+    summary: ClassVar[str] = "A shelf in memory"
+    configured: ClassVar[type[Settings]] = Settings
     put: ClassVar[type[Put]] = Put
 
     def __init__(self, settings: Settings) -> None:
@@ -139,7 +151,7 @@ class Memory:
         observed: Observed | None = None,
     ) -> Plan:
         last = changes[-1]
-        if last.entity.type not in {"User", "Group"}:
+        if last.entity.type not in {"User", "Group", WORKSPACE, FOLDER}:
             return Plan(last.entity, last.version)
         steps = (
             self.trusting(coalesce(changes), links)
@@ -155,8 +167,8 @@ class Memory:
         if change.before != change.after or change.password:
             known = change.before is not None
             yield self.put(change.entity, change.after or {}, known, change.password)
-        add = self.numbers([m.id for m in change.members.added], links)
-        remove = self.numbers([m.id for m in change.members.removed], links)
+        add = self.part(change.members.added, change.access.granted, links)
+        remove = self.part(change.members.removed, change.access.revoked, links)
         if add or remove:
             yield Edit(change.entity, add, remove)
 
@@ -169,23 +181,33 @@ class Memory:
             return
         if row is None or row.document != change.after:
             yield self.put(change.entity, change.after or {}, must_exist=False)
-        wanted = self.numbers([m.id for m in change.members.added], links)
+        wanted = self.part(change.members.added, change.access.granted, links)
         held = frozenset(row.members) if row else frozenset()
         if wanted != held:
             yield Edit(change.entity, wanted - held, held - wanted)
         elif row is not None and change.entity.id not in links:
             yield Edit(change.entity)  # makes its link known
 
-    def numbers(self, ids: Sequence[str], links: Mapping[str, Link]) -> frozenset[str]:
-        if missing := [key for key in ids if key not in links]:
-            raise Defer(f"{missing[0]} has no number yet")
-        return frozenset(links[key].target_id for key in ids)
+    def part(
+        self, members: Sequence[Member], access: Sequence[Access], links: Mapping[str, Link]
+    ) -> frozenset[Any]:
+        return frozenset(
+            [self.number(member.id, links) for member in members]
+            + [attrs.evolve(one, user=self.number(one.user, links)) for one in access]
+        )
+
+    def number(self, key: str, links: Mapping[str, Link]) -> str:
+        if key not in links:
+            raise Defer(f"{key} has no number yet")
+        return links[key].target_id
 
     def execute(self, plan: Plan) -> Receipt:
         with self.shelf.lock:
             for step in plan.steps:
                 self.do(step)
             row = self.shelf.find(plan.entity)
+        if not self.shelf.listening:
+            raise InDoubt("the shelf said something that nobody heard")
         return Receipt(links=(self.link(row),) if row else ())
 
     def do(self, step: Any) -> None:
@@ -250,15 +272,23 @@ class Memory:
     def close(self) -> None:
         pass
 
+    def wait_for_the_shelf(self) -> None:
+        """Wait longer than anybody may."""
+        if self.settings.shelf is not None:
+            self.settings.shelf.answering.wait(0.6)
+
 
 class MemoryHarness(BackendHarness):
     secrets = (SECRET,)
     deadline_seconds = 0.5
+    takes_access = True
 
     def __init__(self, backend: type[Memory] = Memory) -> None:
         super().__init__()
         self.backend = backend
-        self.type = BackendType("memory", "a shelf", Settings, backend)
+        self.type = BackendType(
+            "memory", backend.summary, backend.configured, backend, takes=lambda _settings: None
+        )
         self.shelf = Shelf()
         self.shelf.answering.set()
 
@@ -273,6 +303,12 @@ class MemoryHarness(BackendHarness):
         self.shelf.answering.clear()
         yield
         self.shelf.answering.set()
+
+    @contextlib.contextmanager
+    def forgetful(self) -> Iterator[Backend]:
+        self.shelf.listening = False
+        yield self.open()
+        self.shelf.listening = True
 
     def held(self, organization: str) -> Held:
         known = {link.target_id: key for key, link in self.links.items()}
@@ -298,8 +334,11 @@ class MemoryHarness(BackendHarness):
         row.members.clear()
 
 
-def held(row: Row, known: Mapping[str, str]) -> Person | Team:
+def held(row: Row, known: Mapping[str, str]) -> Person | Team | Place:
     document = row.document
+    if row.entity.type in {WORKSPACE, FOLDER}:
+        access = (attrs.evolve(one, user=known[one.user]) for one in row.members)
+        return Place(document["displayName"], frozenset(access))
     if row.entity.type == "Group":
         members = frozenset(known.get(number, number) for number in row.members)
         return Team(document["displayName"], members)

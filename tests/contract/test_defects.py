@@ -11,7 +11,7 @@ pytest_plugins = ["pytester"]
 MODULE = """
 import pytest
 from bridge.testing import BackendContract
-from tests.contract.defects import {defect}
+from {module} import {defect}
 from tests.contract.memory import MemoryHarness
 
 class TestBroken(BackendContract):
@@ -29,7 +29,7 @@ def test_every_law_finds_some_defect() -> None:
 @pytest.mark.parametrize("defect", DEFECTS, ids=lambda defect: defect.__name__)
 def test_defect_is_found(pytester: pytest.Pytester, defect: type[Memory]) -> None:
     pytester.makeini("[pytest]\nmarkers = slow: takes long\nfilterwarnings = ignore")
-    module = pytester.makepyfile(MODULE.format(defect=defect.__name__))
+    module = pytester.makepyfile(MODULE.format(module=defect.__module__, defect=defect.__name__))
     for law in DEFECTS[defect]:
         result = pytester.runpytest_inprocess(module, "-q", "-k", law, "-p", "no:cacheprovider")
         outcomes = result.parseoutcomes()
