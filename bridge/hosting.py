@@ -9,6 +9,7 @@ doubled, broken or written for another contract stops the start and is called by
 
 import importlib.metadata
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,10 @@ import pluggy
 from bridge import plugin
 from bridge.config import BackendTable, structure
 from bridge.core.backend import CONTRACT_VERSION, Backend, BackendType
+from bridge.core.changes import ChangeRecord
 from bridge.core.errors import OperatorError
+from bridge.core.schema import Registry
+from bridge.core.schema.disclosure import disclosed
 from bridge.sealing import Sealer
 
 
@@ -29,6 +33,7 @@ class HostedBackend:
 
     A claimed change is ours for `lease_seconds`; one call may take a third of that. `settings` is
     the plugin's own value, for showing. `sealer` opens passwords for a backend that takes them.
+    `disclose` leaves out of a change what may not be passed on, for a backend that does that.
     """
 
     name: str
@@ -38,6 +43,7 @@ class HostedBackend:
     lease_seconds: float = 30.0
     settings: Any = None
     sealer: Sealer | None = None
+    disclose: Callable[[ChangeRecord], ChangeRecord] | None = None
 
 
 @attrs.frozen
@@ -62,18 +68,27 @@ def installed_plugins() -> list[InstalledPlugin]:
 
 
 def host(
-    tables: Iterable[BackendTable], directory: Path, sealer: Sealer | None = None
+    tables: Iterable[BackendTable],
+    directory: Path,
+    registry: Registry,
+    sealer: Sealer | None = None,
 ) -> list[HostedBackend]:
     """Return the configured backends, their settings structured and checked.
 
-    `sealer` is needed to deliver, and not to look.
+    `registry` says what of a resource may be passed on. `sealer` is needed to deliver, and not to
+    look.
 
     Raises OperatorError BRG-PLUGIN-… for a plugin that cannot be used, and an ExceptionGroup of
     BRG-CONFIG-INVALID for settings that do not fit.
     """
     tables = list(tables)
     types = load_backend_types({table.type for table in tables})
-    return [_hosted(table, types[table.type], directory, sealer) for table in tables]
+    disclose = partial(disclosed, registry)
+    return [
+        _hosted(table, kind, directory, sealer, disclose if kind.discloses else None)
+        for table in tables
+        for kind in (types[table.type],)
+    ]
 
 
 def load_backend_types(names: Iterable[str]) -> dict[str, BackendType]:
@@ -89,7 +104,11 @@ def load_backend_types(names: Iterable[str]) -> dict[str, BackendType]:
 
 
 def _hosted(
-    table: BackendTable, kind: BackendType, directory: Path, sealer: Sealer | None
+    table: BackendTable,
+    kind: BackendType,
+    directory: Path,
+    sealer: Sealer | None,
+    disclose: Callable[[ChangeRecord], ChangeRecord] | None,
 ) -> HostedBackend:
     completed = kind.completed(table.settings)
     settings = structure(completed, kind.settings, f"backends.{table.name}", directory)
@@ -101,6 +120,7 @@ def _hosted(
         lease_seconds=table.lease_seconds,
         settings=settings,
         sealer=sealer if kind.takes_passwords(settings) else None,
+        disclose=disclose,
     )
 
 

@@ -37,6 +37,7 @@ from bridge.core.delivery import DIRECTORY, WEBHOOK, Schedule
 from bridge.core.errors import (
     BackendDown,
     Defer,
+    Disable,
     InDoubt,
     NotApplied,
     OperatorError,
@@ -44,6 +45,7 @@ from bridge.core.errors import (
     RetryLater,
     Surprise,
 )
+from bridge.core.events import Event, events
 from bridge.core.resources import Attributes, Entity, Member
 from bridge.core.secret import Secret
 
@@ -63,9 +65,11 @@ __all__ = [
     "BackendType",
     "ChangeRecord",
     "Defer",
+    "Disable",
     "Drift",
     "DriftKind",
     "Entity",
+    "Event",
     "Finding",
     "Found",
     "InDoubt",
@@ -90,6 +94,7 @@ __all__ = [
     "Step",
     "Surprise",
     "coalesce",
+    "events",
     "hookimpl",
     "hookspec",
 ]

@@ -274,7 +274,7 @@ def plan(
     from bridge.hosting import host
 
     loaded = common.load()
-    hosted = host(loaded.configuration.backends, loaded.directory)
+    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry)
     rows: list[dict[str, Any]] = []
     with journal_of(loaded) as journal:
         names = journal.read_now(lambda reader: _backend_names(reader, name))

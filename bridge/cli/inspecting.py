@@ -32,7 +32,7 @@ def show(*, common: Common = COMMON) -> None:
     from bridge.hosting import host
 
     loaded = common.load()
-    hosted = host(loaded.configuration.backends, loaded.directory)
+    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry)
     rows = [
         {"key": key, "value": value, "source": str(_source(loaded, key, Source.DEFAULT))}
         for key, value in _effective(loaded, hosted)
@@ -114,7 +114,7 @@ def check(*, common: Common = COMMON) -> int:
 
     loaded = common.load()
     rows = [_fine("configuration", f"{loaded.path} is understood.")]
-    hosted = host(loaded.configuration.backends, loaded.directory)
+    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry)
     rows.append(_fine("plugins", f"{len(hosted)} backends are configured."))
     rows.append(_fine("journal", _journal(loaded.journal_url)))
     code = 0

@@ -64,12 +64,14 @@ class Receipt:
     `adopted`: what is linked was made by others, and a configured rule said that it is this one's.
     `awaited` are resources that had no link, where all was done that can be done without theirs (a
     person's manager): the host has this one looked at again until they have one, for a while.
+    `answer` is what the target said, where that is worth keeping in the log of attempts.
     """
 
     links: tuple[Link, ...] = ()
     already: bool = False
     adopted: bool = False
     awaited: frozenset[str] = frozenset()
+    answer: str = ""
 
 
 @attrs.frozen
@@ -260,6 +262,8 @@ class BackendType:
     `completed(table)` is the `[[backends]]` table as it is structured: where a key of it names a
     preset, with all that the preset says and the table does not.
     `coalesces` False: the backend wants every change on its own (one event each).
+    `discloses` True: it passes on to others what it is given, so attributes that are
+    `returned: never` are left out of that.
     """
 
     name: str
@@ -268,6 +272,7 @@ class BackendType:
     open: Callable[[Any], Backend]
     contract: int = CONTRACT_VERSION
     coalesces: bool = True
+    discloses: bool = False
     schedule: Schedule = DIRECTORY
     takes_passwords: Callable[[Any], bool] = lambda _settings: False
     takes: Callable[[Any], frozenset[str] | None] | None = None

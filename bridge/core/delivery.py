@@ -12,6 +12,7 @@
     InDoubt, all is silent   stays    IN_DOUBT_SECONDS, circuit  stays     no       twice
     Park                     stays    for a person               stays     yes      once
     BackendDown              stays    circuit                    stays     no       as before
+    Disable                  stays    until the backend resumes  stays     no       as before
 
 "Circuit": the whole backend waits, longer each time (`circuit_seconds`), and one entity probes it.
 
@@ -23,7 +24,16 @@ from typing import assert_never
 
 import attrs
 
-from bridge.core.errors import BackendDown, Defer, InDoubt, NotApplied, Park, RetryLater, Surprise
+from bridge.core.errors import (
+    BackendDown,
+    Defer,
+    Disable,
+    InDoubt,
+    NotApplied,
+    Park,
+    RetryLater,
+    Surprise,
+)
 
 DEFER_SECONDS = 0.25
 """How long a change waits for a dependency at first; later a quarter of the wait so far."""
@@ -67,10 +77,14 @@ class Look(IntEnum):
 
 @attrs.frozen
 class Schedule:
-    """A named list of delays in seconds; after the last one a change is parked."""
+    """A named list of delays in seconds; after the last one a change is parked.
+
+    A target that has taken nothing for `disables_after_seconds`, though it was tried, is disabled.
+    """
 
     name: str
     delays_seconds: tuple[float, ...]
+    disables_after_seconds: float | None = None
 
 
 DIRECTORY = Schedule("directory", (1, 2, 5, 15, 60, 300, 900, 1800, 3600, 3600, 3600))
@@ -79,8 +93,9 @@ DIRECTORY = Schedule("directory", (1, 2, 5, 15, 60, 300, 900, 1800, 3600, 3600, 
 WEBHOOK = Schedule(
     "webhook",
     (5, 300, 1800, 7200, 18_000, 36_000, 50_400, 72_000, 86_400),
+    disables_after_seconds=432_000,
 )
-"""For HTTP receivers: three days (Standard Webhooks 1.0, "Retry schedule")."""
+"""For HTTP receivers: three days (Standard Webhooks 1.0, "Retry schedule"); disabled after five."""
 
 
 @attrs.frozen
@@ -94,7 +109,7 @@ class Applied:
     awaits: bool = False
 
 
-Outcome = Applied | Defer | RetryLater | Surprise | InDoubt | Park | BackendDown
+Outcome = Applied | Defer | RetryLater | Surprise | InDoubt | Park | BackendDown | Disable
 
 
 @attrs.frozen
@@ -129,6 +144,7 @@ class NextState:
     parked: bool = False
     deferring: bool = False
     opens_circuit: bool = False
+    disables: bool = False
     error: str | None = None
     next_step: str | None = None
 
@@ -167,6 +183,8 @@ def next_state(
             return _park(standing, reason, next_step)
         case BackendDown():
             return _stay(standing, outcome, opens_circuit=True)
+        case Disable():
+            return attrs.evolve(_stay(standing, outcome), disables=True)
     assert_never(outcome)
 
 

@@ -14,7 +14,8 @@
     │   ├── Park                     will never succeed as it is; waits for a person
     │   ├── Surprise                 the target is not as assumed: observe it and plan again
     │   ├── InDoubt                  timed out in flight: observe before the next write
-    │   └── BackendDown              the target cannot be reached or refuses us: open the circuit
+    │   ├── BackendDown              the target cannot be reached or refuses us: open the circuit
+    │   └── Disable                  the target wants nothing more: stop until a person resumes it
     └── OperatorError                a person at the command line or console must act
 
 Rule: a class is added only when somebody must act differently on it.
@@ -122,9 +123,13 @@ class InvalidCount(ScimError):
 
 
 class Unauthorized(ScimError):
-    """The request carries no valid credentials."""
+    """The request carries no valid credentials; `challenges` say how to send them (RFC 9110)."""
 
     status = 401
+
+    def __init__(self, detail: str, challenges: tuple[str, ...] = ("Bearer",)) -> None:
+        super().__init__(detail)
+        self.challenges = challenges
 
 
 class Forbidden(ScimError):
@@ -214,11 +219,13 @@ class NotApplied(BridgeError):
     """Raised by a backend's `plan` or `execute`: the change is not (surely) in the target.
 
     `links` are what was made before that and need not be done again (`bridge.core.backend.Link`):
-    an entry that was added is linked though its password was refused.
+    an entry that was added is linked though its password was refused. `answer` is what the target
+    said, for the log of attempts.
     """
 
     reason: str
     links: tuple["Link", ...] = attrs.field(default=(), kw_only=True)
+    answer: str = attrs.field(default="", kw_only=True)
 
     def __str__(self) -> str:
         return self.reason
@@ -262,6 +269,11 @@ class BackendDown(NotApplied):
     """
 
     delay_seconds: float | None = None
+
+
+@attrs.frozen
+class Disable(NotApplied):
+    """The target has asked to be given nothing more; only a person may start it again."""
 
 
 # --- People -------------------------------------------------------------------------------------

@@ -4,7 +4,7 @@ Rule: whatever a backend raises ends here as an outcome; nothing of a plugin get
 """
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 import attrs
@@ -15,6 +15,7 @@ from bridge.core.delivery import Applied, Look, Outcome
 from bridge.core.errors import (
     BackendDown,
     Defer,
+    Disable,
     InDoubt,
     NotApplied,
     Park,
@@ -33,6 +34,10 @@ REASON_CHARACTERS = 500
 
 PASSWORD_TRIES = 2
 """How often a password is sent without an answer before a person is asked: accounts get locked."""
+
+
+Disclose = Callable[[ChangeRecord], ChangeRecord]
+"""What leaves out of a change what may not be passed on."""
 
 
 @attrs.frozen
@@ -66,7 +71,8 @@ class Attempt:
 
     `looked`: the target was read first. `answered`: it replied. `wrote`: it may be written to.
     `unsure`: an unexpected error left the target in a state that nobody knows. `missing` are the
-    references without a link, where the outcome waits for one.
+    references without a link, where the outcome waits for one. `answer` is what the target said;
+    `seconds` is how long it took.
     """
 
     outcome: Outcome | Moving | Undone
@@ -77,6 +83,8 @@ class Attempt:
     wrote: bool = False
     unsure: bool = False
     missing: frozenset[str] = frozenset()
+    answer: str = ""
+    seconds: float = 0.0
 
 
 def attempt(
@@ -88,18 +96,19 @@ def attempt(
     single: bool,
     seen: Observed | None,
     sealer: Sealer | None,
+    disclose: Disclose | None,
 ) -> Attempt:
     """Try once to bring one entity up to date; never raises.
 
     `observer` is the backend again if it can read its target. `single` gives it one version at a
     time. `seen` is what was read of the target before, if the claim wants it looked at twice.
-    `sealer` is given to a backend that takes passwords.
+    `sealer` is given to a backend that takes passwords, `disclose` to one that discloses.
     """
     if observer is None and claim.applied >= claim.target:
         return Attempt(Applied(claim.applied))  # asked to look again, and this one cannot
     whole = observer is not None and bool(claim.look)
     try:
-        work = gather(journal, claim, whole=whole, single=single)
+        work = gather(journal, claim, disclose, whole=whole, single=single)
     except Unavailable:
         return Attempt(Undone())
     progress = _Progress()
@@ -115,16 +124,26 @@ def attempt(
             answered=progress.reached and not isinstance(outcome, InDoubt | BackendDown),
             wrote=progress.wrote,
             missing=work.missing if isinstance(outcome, Defer) else frozenset(),
+            answer=_text(error.answer),
         )
     except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is not ours either
         return Attempt(RetryLater(unexpected(error)), wrote=progress.wrote, unsure=progress.wrote)
 
 
-def gather(journal: Journal, claim: Claim, *, whole: bool, single: bool) -> Work:
+def gather(
+    journal: Journal, claim: Claim, disclose: Disclose | None, *, whole: bool, single: bool
+) -> Work:
     """Return what a plan is made from; `whole` asks for a snapshot instead of changes.
 
     A change that refers to nobody needs no more than what the claim brought along.
     """
+    work = _complete(journal, claim, whole=whole, single=single)
+    if disclose is None:
+        return work
+    return attrs.evolve(work, changes=tuple(map(disclose, work.changes)))
+
+
+def _complete(journal: Journal, claim: Claim, *, whole: bool, single: bool) -> Work:
     changes = () if whole else claim.changes(1 if single else None)
     others = frozenset[str]().union(*(change.references for change in changes))
     own = {claim.entity.id: claim.link} if claim.link else {}
@@ -220,6 +239,7 @@ def _tried(
         answered=progress.reached,
         wrote=progress.wrote,
         missing=receipt.awaited,
+        answer=_text(receipt.answer),
     )
 
 
@@ -262,6 +282,8 @@ def outcome_of(error: NotApplied) -> Outcome:
             return BackendDown(reason, error.delay_seconds)
         case RetryLater():
             return RetryLater(reason, error.delay_seconds)
+        case Disable():
+            return Disable(reason)
     return RetryLater(reason)
 
 

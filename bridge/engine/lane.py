@@ -38,6 +38,9 @@ LEAST_REST_SECONDS = 0.001
 JOURNAL_REST_SECONDS = 1.0
 """How long a lane rests when the journal cannot be written."""
 
+SWEEP_SECONDS = 600.0
+"""How often a lane deletes attempts that have expired."""
+
 ABANDONED_LIMIT = 32
 """Threads that a backend may leave hanging before it gets no more work."""
 
@@ -77,6 +80,7 @@ class Lane:
         self._answered_at = 0.0
         self._unanswered: set[Entity] = set()  # in doubt since the last answer
         self._opened = 0
+        self._sweeps_at = 0.0
         self._outcomes: Counter[str] = Counter()
 
     def figures(self) -> Figures:
@@ -143,6 +147,7 @@ class Lane:
             room=self._room() + len(reports),
             proven=self._proven,
             stopping=self._shared.stopping,
+            sweeping=time.monotonic() >= self._sweeps_at,
         )
         began = time.monotonic()
         try:
@@ -151,6 +156,8 @@ class Lane:
             self._put_back(reports, error)
             await asyncio.sleep(JOURNAL_REST_SECONDS)
             return 0.0
+        if request.sweeping:
+            self._sweeps_at = began + SWEEP_SECONDS
         was_proven, ends = self._proven, began + self._hosted.lease_seconds
         self._follow(turn, ends)
         for claim in turn.claims:
@@ -210,6 +217,13 @@ class Lane:
         self._down = not turn.proven and (self._down or turn.down is not None)
         if turn.down is not None:
             self._shared.round += 1
+        if turn.disabled is not None:
+            log.error(
+                "backend_disabled",
+                backend=self._hosted.name,
+                reason=turn.disabled,
+                next_step=f"bridge backend resume {self._hosted.name}",
+            )
         if turn.opened:
             self._opened += 1
             log.error("circuit_opened", backend=self._hosted.name, reason=turn.down)
@@ -248,4 +262,5 @@ class Lane:
                 self._slots[position] = Slot(self._shared)
                 self._abandoned = [*(old for old in self._abandoned if old.alive), slot]
                 reason = f"No answer within {deadline:g} s."
-                self._reports.append((job, Attempt(InDoubt(reason), wrote=True)))
+                overrun = Attempt(InDoubt(reason), wrote=True, seconds=deadline)
+                self._reports.append((job, overrun))

@@ -55,7 +55,7 @@ def plan_pending(
 def _plan(journal: Journal, hosted: HostedBackend, backend: Backend, claim: Claim) -> Planned:
     planned = Planned(claim.entity, claim.applied, claim.target)
     whole = bool(claim.look) and isinstance(backend, Observer)
-    work = gather(journal, claim, whole=whole, single=False)
+    work = gather(journal, claim, hosted.disclose, whole=whole, single=False)
     each = [(c,) for c in work.changes]
     try:
         observed = None

@@ -97,6 +97,7 @@ class Slot:
             with self._gate:
                 self._job = job
             result = self._attempt(job)
+            result = attrs.evolve(result, seconds=time.monotonic() - job.started)
             with self._gate:
                 self._job = None
             shared.report(job, result)
@@ -126,6 +127,7 @@ class Slot:
             single=not shared.hosted.type.coalesces,
             seen=job.seen,
             sealer=shared.hosted.sealer,
+            disclose=shared.hosted.disclose,
         )
         if isinstance(result.outcome, BackendDown | InDoubt) or result.unsure:
             self._drop()

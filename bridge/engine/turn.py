@@ -5,11 +5,14 @@ at all; what a lane holds in memory follows the commit, never the reverse.
 """
 
 import random
+import time
 from collections.abc import Sequence
 
 import attrs
 
+from bridge.codec import from_micros
 from bridge.core.backend import Link
+from bridge.core.changes import Cause
 from bridge.core.delivery import (
     DEFER_LIMIT_SECONDS,
     SETTLED_SECONDS,
@@ -20,11 +23,13 @@ from bridge.core.delivery import (
     Standing,
     next_state,
 )
-from bridge.core.errors import BackendDown, Defer
+from bridge.core.errors import BackendDown, Defer, InDoubt, Park, RetryLater
 from bridge.engine.attempt import Attempt, Moving, Undone
 from bridge.engine.slot import Job
 from bridge.hosting import HostedBackend
-from bridge.journal import backends, claims, links, passwords
+from bridge.journal import attempts, backends, claims, links, passwords, tenants
+from bridge.journal.attempts import Tried
+from bridge.journal.backends import BackendRow
 from bridge.journal.claims import Claim
 from bridge.journal.store import Transaction
 
@@ -48,7 +53,8 @@ class Request:
     """What a lane wants of a turn.
 
     `room` is how many entities it can take; `proven` False, that the backend has not answered
-    since it started or since its circuit opened; `stopping`, that no claim may go on.
+    since it started or since its circuit opened; `stopping`, that no claim may go on; `sweeping`,
+    that it is time to delete attempts that have expired.
     """
 
     hosted: HostedBackend
@@ -57,6 +63,7 @@ class Request:
     room: int
     proven: bool
     stopping: bool
+    sweeping: bool = False
 
 
 @attrs.frozen
@@ -76,6 +83,7 @@ class Turn:
     """What a turn has done. `due_seconds` is how long until something more is due, if anything is.
 
     `down` is why the circuit opened or stays open; `opened` and `closed` say that it changed.
+    `disabled` is why the backend has been given up until a person resumes it.
     """
 
     settled: Sequence[Settled]
@@ -85,13 +93,20 @@ class Turn:
     down: str | None = None
     opened: bool = False
     closed: bool = False
+    disabled: str | None = None
 
 
 def take_turn(tx: Transaction, request: Request) -> Turn:
     """Settle what is reported, open or close the circuit, and claim what is due."""
     name, lease_seconds = request.hosted.name, request.hosted.lease_seconds
-    turn = _circuit(tx, request, [_settle(tx, request, report) for report in request.reports])
+    if request.sweeping:
+        attempts.sweep(tx)
+    settled = [_settle(tx, request, report) for report in request.reports]
+    attempts.keep(tx, _tried(tx, request, settled))
     row = backends.get(tx, name)
+    turn = _disabling(tx, request, row, settled) or _circuit(tx, request, settled)
+    if turn.closed or not turn.proven:  # then it is not what it was
+        row = backends.get(tx, name)
     if row is None or request.stopping or request.room <= 0:
         return turn
     found: Sequence[Claim] = ()
@@ -102,7 +117,7 @@ def take_turn(tx: Transaction, request: Request) -> Turn:
     due_at = None
     if row.state == backends.OPEN and not admitted:
         due_at = row.retry_at
-    elif row.state != backends.PAUSED and len(found) < request.room:
+    elif row.state not in (backends.PAUSED, backends.DISABLED) and len(found) < request.room:
         due_at = claims.next_due(tx, name)
     due_seconds = None if due_at is None else max(0.0, (due_at - tx.now) / 1e6)
     return attrs.evolve(turn, claims=found, due_seconds=due_seconds)
@@ -184,6 +199,65 @@ def _next_state(tx: Transaction, request: Request, report: Report, outcome: Outc
     )
     jitter = random.random()  # noqa: S311 - spreads retries, guards nothing
     return next_state(standing, outcome, request.hosted.type.schedule, jitter)
+
+
+def _tried(tx: Transaction, request: Request, settled: Sequence[Settled]) -> list[Tried]:
+    """Return the attempts that are to be kept: those that failed, or were answered in words."""
+    kept = []
+    for one in settled:
+        job, attempt, outcome = one.report.job, one.report.attempt, one.report.attempt.outcome
+        if isinstance(outcome, Undone | Moving | Defer):
+            continue
+        if isinstance(outcome, Applied) and not attempt.answer:
+            continue
+        kept.append(
+            Tried(
+                backend=request.hosted.name,
+                entity=job.claim.entity,
+                version=outcome.version if isinstance(outcome, Applied) else job.claim.applied + 1,
+                at=tx.now - round((time.monotonic() - job.started) * 1e6),
+                micros=round(attempt.seconds * 1e6),
+                outcome=type(outcome).__name__,
+                reason=None if isinstance(outcome, Applied) else outcome.reason,
+                answer=attempt.answer or None,
+            )
+        )
+    return kept
+
+
+def _disabling(
+    tx: Transaction, request: Request, row: BackendRow | None, settled: Sequence[Settled]
+) -> Turn | None:
+    """Disable a backend that wants nothing more, or has taken nothing for too long."""
+    limit = request.hosted.type.schedule.disables_after_seconds
+    asked = [one.state.error for one in settled if one.state is not None and one.state.disables]
+    if row is None or row.state == backends.DISABLED or not (asked or limit is not None):
+        return None
+    reason = asked[0] if asked else None
+    if limit is not None and reason is None:
+        outcomes = [
+            one.report.attempt.outcome
+            for one in settled
+            if one.report.evidence and _was_sent(one.report.attempt)
+        ]
+        if any(isinstance(outcome, Applied) for outcome in outcomes):
+            backends.note_failing(tx, row, failing=False)
+        elif outcomes and backends.note_failing(tx, row, failing=True) >= limit:
+            reason = f"Nothing was taken for {limit / 86_400:g} days."
+    if reason is None:
+        return None
+    backends.disable(tx, row.name, reason)
+    cause = Cause("engine", "", from_micros(tx.now))
+    for organization in tenants.list_organizations(tx):
+        tenants.audit(tx, organization.id, cause, "backend.disable", f"backend/{row.name}", {})
+    return Turn(settled, proven=False, down=reason, disabled=reason)
+
+
+def _was_sent(attempt: Attempt) -> bool:
+    if isinstance(attempt.outcome, BackendDown):
+        return True
+    counted = isinstance(attempt.outcome, Applied | RetryLater | InDoubt | Park)
+    return counted and attempt.wrote
 
 
 def _circuit(tx: Transaction, request: Request, settled: Sequence[Settled]) -> Turn:

@@ -12,21 +12,24 @@ from bridge.journal.statements import insert, insert_into, prepared
 from bridge.journal.store import Reader, Transaction
 from bridge.journal.tables import backend, cursor, password, resource
 
-ACTIVE, PAUSED, OPEN, REMOVED = "active", "paused", "open", "removed"
+ACTIVE, PAUSED, OPEN, DISABLED, REMOVED = "active", "paused", "open", "disabled", "removed"
 
 _NAMED = backend.c.name == bindparam("backend")
-_COLUMNS = tuple(backend.c[name] for name in ("name", "type", "state", "retry_at", "failures"))
-_ONE = prepared(select(*_COLUMNS, backend.c.reason).where(_NAMED))
-_ALL = prepared(
-    select(*_COLUMNS, backend.c.reason).where(backend.c.state != REMOVED).order_by(backend.c.name)
+_COLUMNS = tuple(
+    backend.c[name]
+    for name in ("name", "type", "state", "retry_at", "failures", "reason", "failing_since")
 )
+_ONE = prepared(select(*_COLUMNS).where(_NAMED))
+_ALL = prepared(select(*_COLUMNS).where(backend.c.state != REMOVED).order_by(backend.c.name))
 _INSERT = insert_into(backend)
 _ADD = prepared(
     _INSERT.on_conflict_do_update(
         index_elements=[backend.c.name],
         set_={
             name: _INSERT.excluded[name]
-            for name in ("type", "state", "retry_at", "failures", "reason", "updated")
+            for name in (
+                *("type", "state", "retry_at", "failing_since", "failures", "reason", "updated"),
+            )
         },
     )
 )
@@ -57,7 +60,14 @@ _DROP_PASSWORDS = prepared(delete(password).where(password.c.backend == bindpara
 _SET_STATE = prepared(
     update(backend)
     .where(_NAMED, backend.c.state != REMOVED)
-    .values(state=bindparam("to"), retry_at=None, failures=0, reason=None, updated=bindparam("now"))
+    .values(
+        state=bindparam("to"),
+        retry_at=None,
+        failing_since=None,
+        failures=0,
+        reason=bindparam("why"),
+        updated=bindparam("now"),
+    )
 )
 _OPEN = prepared(
     update(backend)
@@ -80,6 +90,9 @@ _TAKE_PROBE = prepared(
     .where(_NAMED, backend.c.state == OPEN, backend.c.retry_at <= bindparam("now"))
     .values(retry_at=bindparam("until"), updated=bindparam("now"))
 )
+_NOTE_FAILING = prepared(
+    update(backend).where(_NAMED).values(failing_since=bindparam("since", type_=BigInteger))
+)
 _GIVE_BACK_PROBE = prepared(
     update(backend)
     .where(_NAMED, backend.c.state == OPEN)
@@ -89,10 +102,11 @@ _GIVE_BACK_PROBE = prepared(
 
 @attrs.frozen
 class BackendRow:
-    """One backend: `state` is active, paused, open or removed.
+    """One backend: `state` is active, paused, open, disabled or removed.
 
     Open: its circuit is open after `failures` failed tries, `reason` says why, and `retry_at`
-    (microseconds UTC) is when it is tried again.
+    (microseconds UTC) is when it is tried again. Disabled: nothing more is sent, for `reason`,
+    until a person resumes it. `failing_since` is the first failure that no success has followed.
     """
 
     name: str
@@ -101,6 +115,7 @@ class BackendRow:
     retry_at: int | None
     failures: int
     reason: str | None
+    failing_since: int | None = None
 
 
 def get(reader: Reader, name: str) -> BackendRow | None:
@@ -128,10 +143,10 @@ def add(tx: Transaction, name: str, kind: str) -> bool:
         type=kind,
         state=ACTIVE,
         retry_at=None,
+        failing_since=None,
         failures=0,
         reason=None,
         takes_passwords=0,
-        takes=None,
         updated=tx.now,
     )
     tx.run(_ADD_CURSORS, backend=name, now=tx.now)
@@ -140,7 +155,7 @@ def add(tx: Transaction, name: str, kind: str) -> bool:
 
 def remove(tx: Transaction, name: str) -> bool:
     """End a backend's following: its cursors go, its links stay. False where there is none."""
-    removed = tx.run(_SET_STATE, backend=name, to=REMOVED, now=tx.now) == 1
+    removed = _set_state(tx, name, REMOVED)
     if removed:
         tx.run(_DROP_CURSORS, backend=name)
         tx.run(_DROP_PASSWORDS, backend=name)
@@ -149,12 +164,28 @@ def remove(tx: Transaction, name: str) -> bool:
 
 def pause(tx: Transaction, name: str) -> bool:
     """Stop delivering to a backend; its changes gather. False where there is none."""
-    return tx.run(_SET_STATE, backend=name, to=PAUSED, now=tx.now) == 1
+    return _set_state(tx, name, PAUSED)
 
 
 def resume(tx: Transaction, name: str) -> bool:
-    """Deliver to a backend again, at once, also where its circuit was open."""
-    return tx.run(_SET_STATE, backend=name, to=ACTIVE, now=tx.now) == 1
+    """Deliver to a backend again, at once, also where it was disabled or its circuit open."""
+    return _set_state(tx, name, ACTIVE)
+
+
+def disable(tx: Transaction, name: str, reason: str) -> bool:
+    """Send nothing more to a backend until a person resumes it. False where there is none."""
+    return _set_state(tx, name, DISABLED, reason)
+
+
+def note_failing(tx: Transaction, row: BackendRow, *, failing: bool) -> float:
+    """Note that a backend takes nothing, or something again; return for how many seconds.
+
+    Writes only where that is new.
+    """
+    if failing == (row.failing_since is not None):
+        return (tx.now - row.failing_since) / 1e6 if row.failing_since is not None else 0.0
+    tx.run(_NOTE_FAILING, backend=row.name, since=tx.now if failing else None)
+    return 0.0
 
 
 def admitted(tx: Transaction, row: BackendRow | None, room: int, lease_seconds: float) -> int:
@@ -163,7 +194,7 @@ def admitted(tx: Transaction, row: BackendRow | None, room: int, lease_seconds: 
     An open circuit whose time has come gives its one probe to whoever asks first; a probe that
     never reports back is given again after `lease_seconds`.
     """
-    if row is None or row.state in (PAUSED, REMOVED):
+    if row is None or row.state in (PAUSED, DISABLED, REMOVED):
         return 0
     if row.state == ACTIVE:
         return room
@@ -184,6 +215,10 @@ def open_circuit(tx: Transaction, name: str, reason: str, asked_seconds: float |
 def close_circuit(tx: Transaction, name: str) -> bool:
     """Close a backend's circuit; True where it was open."""
     return tx.run(_CLOSE, backend=name, now=tx.now) == 1
+
+
+def _set_state(tx: Transaction, name: str, to: str, reason: str | None = None) -> bool:
+    return tx.run(_SET_STATE, backend=name, to=to, why=reason, now=tx.now) == 1
 
 
 def give_back_probe(tx: Transaction, name: str) -> None:

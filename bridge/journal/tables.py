@@ -15,12 +15,16 @@ from sqlalchemy import (
     MetaData,
     PrimaryKeyConstraint,
     Table,
-    Text,
     UniqueConstraint,
     text,
 )
+from sqlalchemy import Text as AnyText
+from sqlalchemy.dialects import postgresql
 
 metadata = MetaData()
+
+# Texts are ordered by code point on both: what Python and SQLite do without being asked.
+Text = AnyText().with_variant(postgresql.TEXT(collation="C"), "postgresql")
 
 SEQUENCE = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts rows only by INTEGER
 
@@ -171,6 +175,14 @@ member = Table(
     Index("member_of", "organization", "member_id", "group_id"),
     sqlite_with_rowid=False,
 )
+Index(
+    "member_nested",
+    member.c.organization,
+    member.c.group_id,
+    member.c.member_id,
+    sqlite_where=text("type = 'Group'"),
+    postgresql_where=text("type = 'Group'"),
+)
 
 # Workspaces (their own `workspace`) and folders: where they stand. Names are in `resource`.
 target = Table(
@@ -230,7 +242,10 @@ access_work = Table(
     Column("kind", Text, nullable=False),
     Column("target", Text),
     Column("subject", Text),
-    Column("after", Text, nullable=False, server_default=text("''")),
+    Column("users", Text),  # JSON list
+    Column("after", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("request_id", Text, nullable=False),
     Index("access_work_of", "organization", "target"),
 )
 
@@ -259,13 +274,23 @@ backend = Table(
     metadata,
     Column("name", Text, primary_key=True),
     Column("type", Text, nullable=False),
-    Column("state", Text, nullable=False),  # active · paused · open (circuit) · removed
+    Column("state", Text, nullable=False),  # active · paused · open (circuit) · disabled · removed
     Column("retry_at", BigInteger),
+    Column("failing_since", BigInteger),  # tried since then, and nothing was taken
     Column("failures", Integer, nullable=False, server_default=text("0")),
     Column("reason", Text),
     Column("takes_passwords", Integer, nullable=False, server_default=text("0")),
-    Column("takes", Text),  # JSON list of entity types; NULL: all
     Column("updated", BigInteger, nullable=False),
+)
+
+# The entity types that a backend does not take: it has no cursors for them.
+untaken = Table(
+    "untaken",
+    metadata,
+    Column("backend", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    PrimaryKeyConstraint("backend", "type"),
+    sqlite_with_rowid=False,
 )
 
 cursor = Table(
@@ -320,6 +345,25 @@ link = Table(
     PrimaryKeyConstraint("organization", "backend", "resource"),
     Index("link_target", "backend", "target_id"),
     sqlite_with_rowid=False,
+)
+
+# What was tried lately (bridge.journal.attempts).
+attempt = Table(
+    "attempt",
+    metadata,
+    Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+    Column("backend", Text, nullable=False),
+    Column("organization", Text, nullable=False),
+    Column("entity", Text, nullable=False),
+    Column("type", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("micros", BigInteger, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("answer", Text),
+    Index("attempt_of", "organization", "entity", "backend"),
+    Index("attempt_at", "at"),
 )
 
 # A password is never here in clear, and goes when its backend has it (bridge.journal.passwords).

@@ -4,6 +4,7 @@ import contextlib
 import socket
 import ssl
 import struct
+import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -14,9 +15,18 @@ from typing import Any
 import pytest
 import trustme
 
-from bridge.plugin import BackendDown, InDoubt, NotApplied, Park, Plan, RetryLater, Secret
+from bridge.plugin import (
+    BackendDown,
+    Disable,
+    InDoubt,
+    NotApplied,
+    Park,
+    Plan,
+    RetryLater,
+    Secret,
+)
 from bridge.testing import World
-from bridge_webhook.client import ANSWER_BYTES, seconds
+from bridge_webhook.client import ANSWER_BYTES, ANSWER_SHOWN_BYTES, seconds
 from bridge_webhook.plugin import WebhookBackend
 from bridge_webhook.settings import Settings
 from plugins.webhook_backend.tests.receiver import Receiver
@@ -63,7 +73,7 @@ def test_2xx_is_delivered(receiver: Any, backend: WebhookBackend, status: int) -
         (425, {}, RetryLater, None),
         (400, {}, Park, None),
         (404, {}, Park, None),
-        (410, {}, Park, None),
+        (410, {}, Disable, None),
         (422, {"retry-after": "7"}, Park, None),
         (401, {}, BackendDown, None),
         (403, {}, BackendDown, None),
@@ -82,6 +92,7 @@ def test_refusals_are_sorted(
     with pytest.raises(outcome, match=str(status)) as refusal:
         backend.execute(plan(backend))
     assert getattr(refusal.value, "delay_seconds", None) == delay
+    assert refusal.value.answer == str(status)
     assert outcome is not Park or refusal.value.next_step  # type: ignore[attr-defined]
 
 
@@ -124,6 +135,47 @@ def test_connection_closed_while_idle_is_replaced(receiver: Any, backend: Webhoo
     for _ in range(3):
         backend.execute(plan(backend))
     assert receiver.connections == 3
+
+
+@pytest.mark.parametrize(("status", "outcome"), [(200, None), (500, RetryLater), (400, Park)])
+def test_the_first_512_bytes_of_an_answer_are_told(
+    receiver: Any, backend: WebhookBackend, status: int, outcome: type[NotApplied] | None
+) -> None:
+    def at_length(request: BaseHTTPRequestHandler) -> None:
+        said = b"no such \xff contact " * 100
+        request.send_response(status)
+        request.send_header("content-length", str(len(said)))
+        request.end_headers()
+        request.wfile.write(said)
+
+    receiver.answer.act = at_length
+    if outcome is None:
+        told = backend.execute(plan(backend)).answer
+    else:
+        with pytest.raises(outcome) as refusal:
+            backend.execute(plan(backend))
+        told = refusal.value.answer
+    assert told.startswith(f"{status} no such \ufffd contact no such")
+    assert len(told) <= len(f"{status} ") + ANSWER_SHOWN_BYTES
+
+
+def test_a_receiver_that_answers_before_the_body_is_heard() -> None:
+    """It closes with the body unread, which resets the connection behind its answer."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def refuse() -> None:
+            accepted, _ = listener.accept()
+            with accepted:
+                accepted.recv(10)
+                accepted.sendall(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+
+        thread = threading.Thread(target=refuse)
+        thread.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/"
+        backend = WebhookBackend(settings(url))
+        with contextlib.closing(backend), pytest.raises(Park, match="400"):
+            backend.execute(plan(backend))
+        thread.join()
 
 
 def endless(request: BaseHTTPRequestHandler) -> None:

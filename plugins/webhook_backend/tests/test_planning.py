@@ -2,12 +2,14 @@
 
 import json
 from collections.abc import Callable
+from typing import Any
 
+import attrs
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.plugin import Park, Secret
+from bridge.plugin import ChangeRecord, Level, Park, Secret
 from bridge.testing import Story, World
 from bridge_webhook import mapping, planning
 from bridge_webhook.settings import Settings
@@ -23,29 +25,41 @@ def test_story_reads_as_http(story: Story, golden: Callable[[str, str], None]) -
     golden(f"{story.name}.http", "\n\n".join(map(str, plans)))
 
 
-def test_every_change_has_its_own_id() -> None:
-    worlds = World("acme"), World("globex")
-    changes = [
-        change
-        for world in worlds
-        for change in (world.user("ann"), world.user("bob"), world.update("ann", title="Lead"))
-    ]
-    assert len({mapping.message_id(change) for change in changes}) == len(changes)
+def messages(change: ChangeRecord, **others: Any) -> list[dict[str, Any]]:
+    """The events that are sent for a change, as their receiver reads them."""
+    own = attrs.evolve(SETTINGS, **others)
+    return [json.loads(message.body) for message in mapping.messages(change, own)]
 
 
-@given(st.text(), st.text(), st.integers(1, 10**9))
-def test_id_depends_on_every_part_and_on_nothing_else(a: str, b: str, version: int) -> None:
-    world = World(a)
-    change = world.user("ann", displayName=b)
-    same = World(a).user("ann", displayName=f"{b}!")
-    assert mapping.message_id(change) == mapping.message_id(same)
-    assert mapping.message_id(change) != mapping.message_id(World(f"{a}!").user("ann"))
+def ids(change: ChangeRecord) -> list[str]:
+    return [message.id for message in mapping.messages(change, SETTINGS)]
+
+
+def test_every_event_has_its_own_id() -> None:
+    found: list[str] = []
+    for world in (World("acme"), World("globex")):
+        world.user("ann")
+        for change in (
+            world.user("bob"),
+            world.update("ann", title="Lead"),
+            world.workspace("crm"),
+            world.access("crm", {"ann": Level.VIEW}),
+        ):
+            found += ids(change)
+    assert len(set(found)) == len(found) == 8
+
+
+@given(st.text(), st.text())
+def test_id_depends_on_the_change_and_on_nothing_else(a: str, b: str) -> None:
+    change = World(a).user("ann", displayName=b)
+    assert ids(change) == ids(World(a).user("ann", displayName=f"{b}!"))
+    assert ids(change) != ids(World(f"{a}!").user("ann"))
 
 
 def test_event_says_what_changed_and_the_whole_state() -> None:
     world = World()
     world.user("ann", active=True)
-    event = json.loads(mapping.body(world.update("ann", active=False), 20_000))
+    (event,) = messages(world.update("ann", active=False))
     assert event["type"] == "user.updated"
     assert event["data"]["version"] == 2
     assert event["data"]["changed"] == ["active"]
@@ -53,19 +67,67 @@ def test_event_says_what_changed_and_the_whole_state() -> None:
     assert event["data"]["attributes"]["userName"] == "ann@example.com"
 
 
+def test_event_says_only_what_differs_if_that_is_asked_for() -> None:
+    world = World()
+    created = world.user("ann", title="Lead")
+    (event,) = messages(world.update("ann", title=None, active=False), content="delta")
+    assert event["data"]["attributes"] == {"active": False, "title": None}
+    (event,) = messages(created, content="delta")
+    assert event["data"]["attributes"]["userName"] == "ann@example.com"
+
+
 def test_long_membership_is_counted_instead_of_listed() -> None:
     change = World().group("all", *(f"user-{n}" for n in range(500)))
-    event = json.loads(mapping.body(change, 20_000))
+    (event,) = messages(change)
     assert event["data"]["members_changed"] == 500
     assert "members" not in event["data"]
-    assert len(json.loads(mapping.body(change, 200_000))["data"]["members"]["added"]) == 500
+    (event,) = messages(change, body_bytes=200_000)
+    assert len(event["data"]["members"]["added"]) == 500
+
+
+def test_long_access_is_counted_instead_of_listed() -> None:
+    world = World()
+    world.workspace("crm")
+    change = world.access("crm", {f"user-{n}": Level.VIEW for n in range(500)})
+    (event,) = messages(change)
+    assert (event["type"], event["data"]["users_changed"]) == ("access.granted", 500)
+    (event,) = messages(change, body_bytes=200_000)
+    assert event["data"]["users"][0].keys() == {"id", "level", "state"}
 
 
 def test_event_that_cannot_be_made_small_enough_is_parked() -> None:
     change = World().user("ann", displayName="x" * 2_000)
     with pytest.raises(Park, match="more than 1000") as refusal:
-        mapping.body(change, 1_000)
+        messages(change, body_bytes=1_000)
     assert "body_bytes" in refusal.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("wanted", "sent"),
+    [
+        ({}, ["user.created", "workspace.created", "access.granted", "folder.created"]),
+        ({"types": {"user.*"}}, ["user.created"]),
+        ({"types": {"user.updated", "access.granted"}}, ["access.granted"]),
+        ({"types": {"access.*", "folder.created"}}, ["access.granted", "folder.created"]),
+        ({"organizations": {"globex"}}, []),
+        ({"organizations": {"acme", "globex"}, "types": {"user.*"}}, ["user.created"]),
+        ({"workspaces": {World().id("crm")}}, ["workspace.created", "access.granted"]),
+        ({"workspaces": {World().id("erp")}}, ["folder.created"]),
+    ],
+)
+def test_only_what_is_asked_for_is_sent(wanted: dict[str, Any], sent: list[str]) -> None:
+    world = World()
+    changes = [
+        world.user("ann"),
+        world.workspace("crm"),
+        world.access("crm", {"ann": Level.VIEW}),
+        world.folder("notes", "erp"),
+    ]
+    own: dict[str, Any] = {name: frozenset(value) for name, value in wanted.items()}
+    assert [event["type"] for one in changes for event in messages(one, **own)] == sent
+    entities = attrs.evolve(SETTINGS, **own).entities
+    kept = [one for one in changes if entities is None or one.entity.type in entities]
+    assert [event["type"] for one in kept for event in messages(one, **own)] == sent
 
 
 def test_query_of_the_address_is_not_shown() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from bridge.config import BackendTable
 from bridge.core.errors import OperatorError
+from bridge.core.schema import STANDARD
 from bridge.hosting import host, installed_plugins, load_backend_types
 
 PLUGIN = """
@@ -67,7 +68,7 @@ def test_only_what_is_named_is_imported(place: Path) -> None:
 
 def test_a_backend_is_hosted_with_its_settings(place: Path, tmp_path: Path) -> None:
     table = BackendTable("good", "mine", slots=2, lease_seconds=9, settings={"url": "u"})
-    (hosted,) = host([table], tmp_path)
+    (hosted,) = host([table], tmp_path, STANDARD)
     assert (hosted.name, hosted.type.name, hosted.slots, hosted.lease_seconds) == (
         "mine",
         "good",
@@ -80,7 +81,7 @@ def test_a_backend_is_hosted_with_its_settings(place: Path, tmp_path: Path) -> N
 
 def test_settings_are_checked_with_the_path_of_the_backend(place: Path, tmp_path: Path) -> None:
     with pytest.raises(ExceptionGroup) as caught:
-        host([BackendTable("good", "mine", settings={"ulr": "u"})], tmp_path)
+        host([BackendTable("good", "mine", settings={"ulr": "u"})], tmp_path, STANDARD)
     assert {str(error).split(": ")[1] for error in caught.value.exceptions} == {
         "backends.mine.url",
         "backends.mine.ulr",

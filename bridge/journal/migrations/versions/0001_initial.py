@@ -2,15 +2,33 @@
 
 import sqlalchemy as sa
 from alembic import op
+from sqlalchemy.dialects import postgresql
 
 revision = "0001"
 down_revision = None
 
 SEQUENCE = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+TEXT = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+
+
+# PostgreSQL has no casing of its own that is Python's on every server. A key must be the same
+# wherever it is made, so its alphabet is written down here: see `bridge.core.schema.keys`.
+_CASED = [c for c in map(chr, range(0x110000)) if c != "\u0130" and c.lower() != c] + ["\u03c2"]
+_UPPER = "".join(_CASED)
+_LOWER = "".join("\u03c3" if c == "\u03c2" else c.lower() for c in _CASED)
+_SCIM_KEY = """
+CREATE FUNCTION scim_key(given text) RETURNS text
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE AS $$
+SELECT CASE WHEN octet_length(given) = length(given) THEN lower(given COLLATE "C")
+ELSE normalize(translate(
+    replace(normalize(given), U&'\\0130', U&'i\\0307'), '{from_}', '{to}'
+)) COLLATE "C" END
+$$
+"""
 
 
 def _text(*names: str, nullable: bool = False) -> list[sa.Column[str]]:
-    return [sa.Column(name, sa.Text, nullable=nullable) for name in names]
+    return [sa.Column(name, TEXT, nullable=nullable) for name in names]
 
 
 def _number(*names: str, nullable: bool = False) -> list[sa.Column[int]]:
@@ -37,12 +55,15 @@ def _index(
 
 def upgrade() -> None:
     """Apply the revision."""
+    if op.get_context().dialect.name == "postgresql":
+        op.execute(_SCIM_KEY.format(from_=_UPPER, to=_LOWER))
     _create_tenants()
     _create_resources()
     _create_deliveries()
     _create_passwords()
     _create_administration()
     _create_access()
+    _create_guard()
 
 
 def _create_tenants() -> None:
@@ -120,6 +141,8 @@ def _create_resources() -> None:
         sqlite_with_rowid=False,
     )
     _index("member_of", "member", "organization", "member_id", "group_id")
+    nested = ("organization", "group_id", "member_id")
+    _index("member_nested", "member", *nested, where="type = 'Group'")
 
 
 def _create_deliveries() -> None:
@@ -137,13 +160,18 @@ def _create_deliveries() -> None:
     op.create_table(
         "backend",
         *_text("name", "type", "state"),
-        *_time("retry_at", nullable=True),
+        *_time("retry_at", "failing_since", nullable=True),
         *_flag("failures"),
         *_text("reason", nullable=True),
         *_flag("takes_passwords"),
-        *_text("takes", nullable=True),
         *_time("updated"),
         sa.PrimaryKeyConstraint("name"),
+    )
+    op.create_table(
+        "untaken",
+        *_text("backend", "type"),
+        sa.PrimaryKeyConstraint("backend", "type"),
+        sqlite_with_rowid=False,
     )
     op.create_table(
         "cursor",
@@ -171,6 +199,17 @@ def _create_deliveries() -> None:
         sqlite_with_rowid=False,
     )
     _index("link_target", "link", "backend", "target_id")
+    op.create_table(
+        "attempt",
+        sa.Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
+        *_text("backend", "organization", "entity", "type"),
+        *_number("version"),
+        *_time("at", "micros"),
+        *_text("outcome"),
+        *_text("reason", "answer", nullable=True),
+    )
+    _index("attempt_of", "attempt", "organization", "entity", "backend")
+    _index("attempt_at", "attempt", "at")
 
 
 def _create_passwords() -> None:
@@ -238,7 +277,36 @@ def _create_access() -> None:
         "access_work",
         sa.Column("sequence", SEQUENCE, primary_key=True, autoincrement=True),
         *_text("organization", "kind"),
-        *_text("target", "subject", nullable=True),
-        sa.Column("after", sa.Text, nullable=False, server_default=sa.text("''")),
+        *_text("target", "subject", "users", nullable=True),
+        *_text("after", "actor", "request_id"),
     )
     _index("access_work_of", "access_work", "organization", "target")
+
+
+def _create_guard() -> None:
+    op.create_table(
+        "guard",
+        *_number("id", "changes"),
+        sa.Column("share", sa.Float, nullable=False),
+        *_time("micros"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "loss",
+        *_text("organization"),
+        *_time("minute"),
+        *_number("changes"),
+        *_number("people", nullable=True),
+        sa.PrimaryKeyConstraint("organization", "minute"),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "hold",
+        *_text("organization"),
+        *_time("opened"),
+        *_number("changes", "allowed"),
+        *_text("cause"),
+        sa.PrimaryKeyConstraint("organization"),
+        sqlite_with_rowid=False,
+    )
+    _index("cursor_held", "cursor", "organization", "backend", where="parked = 2")

@@ -3,7 +3,8 @@
     2xx                       delivered; the body is not read further than a cap
     408, 425, 429, 5xx        try again, after `Retry-After` if the receiver says so
     401, 403, 3xx             the receiver does not want us, or is elsewhere: down
-    410, other 4xx            this event will not be taken: park
+    410                       the receiver wants nothing more: disable
+    other 4xx                 this event will not be taken: park
     no connection             down
     no answer in time         in doubt: it may have arrived
 
@@ -18,16 +19,31 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import cast
 
+import attrs
 import httpcore2
 
-from bridge.plugin import BackendDown, Finding, InDoubt, NotApplied, Park, Plan, Receipt, RetryLater
+from bridge.plugin import (
+    BackendDown,
+    Disable,
+    Finding,
+    InDoubt,
+    NotApplied,
+    Park,
+    Plan,
+    Receipt,
+    RetryLater,
+)
 from bridge_webhook import signing
 from bridge_webhook.egress import Egress
 from bridge_webhook.planning import Post
 from bridge_webhook.settings import Settings
+from bridge_webhook.tokens import key_set
 
 ANSWER_BYTES = 65_536
 """How much of an answer's body is read; the rest is cut off with the connection."""
+
+ANSWER_SHOWN_BYTES = 512
+"""How much of an answer's body is told, for the log of attempts."""
 
 DRAIN_SECONDS = 1.0
 """How long an answer's body may take once its status is known, in seconds."""
@@ -51,11 +67,13 @@ class Client:
 
     def execute(self, plan: Plan) -> Receipt:
         """Send the plan's events. Raises NotApplied errors."""
+        answers = []
         for post in cast("tuple[Post, ...]", plan.steps):
-            status, retry_after = self._sent(post)
-            if (refusal := refusal_of(status, retry_after, datetime.now(UTC))) is not None:
+            answer = self._sent(post)
+            answers.append(str(answer))
+            if (refusal := refusal_of(answer, datetime.now(UTC))) is not None:
                 raise refusal
-        return Receipt()
+        return Receipt(answer="\n".join(answers))
 
     def check(self) -> list[Finding]:
         """Connect to the receiver (with TLS where it is https) and send nothing."""
@@ -69,7 +87,11 @@ class Client:
             stream.close()
         except _BROKEN as error:
             raise BackendDown(f"{address.netloc}: {error}") from error
-        return [Finding(True, "BRG-WEBHOOK-CONNECTED", f"{address.netloc} takes connections.")]
+        found = [Finding(True, "BRG-WEBHOOK-CONNECTED", f"{address.netloc} takes connections.")]
+        if (token := self._settings.token) is not None:
+            keys = f"Receivers verify tokens with {key_set(token)}"
+            found.append(Finding(True, "BRG-WEBHOOK-KEYS", keys))
+        return found
 
     def close(self) -> None:
         """Give the connection up; never raises."""
@@ -77,23 +99,25 @@ class Client:
         if pool is not None:
             pool.close()
 
-    def _sent(self, post: Post) -> tuple[int, str | None]:
+    def _sent(self, post: Post) -> "Answer":
         self._egress.end_in(self._settings.timeout_seconds)
-        body = post.body.encode()
+        body = post.message.body.encode()
         own = {
             "host": post.host,
-            "content-type": "application/json",
+            "content-type": post.message.content_type,
             "content-length": str(len(body)),
+            "accept": "application/json",
             "accept-encoding": "identity",
             "user-agent": USER_AGENT,
         }
-        signed = signing.headers(self._signers, post.message_id, int(time.time()), body)
+        signed = signing.headers(self._signers, post.message.id, int(time.time()), body)
         try:
             with self._connections().stream(
                 "POST", self._settings.url, headers=list({**own, **signed}.items()), content=body
             ) as answer:
-                self._drain(answer)
-                return answer.status, _header(answer.headers, b"retry-after")
+                return Answer(
+                    answer.status, _header(answer.headers, b"retry-after"), self._drained(answer)
+                )
         except (httpcore2.ConnectError, httpcore2.ConnectTimeout) as error:
             self.close()
             raise BackendDown(f"{post.host} cannot be reached: {error}") from error
@@ -106,15 +130,20 @@ class Client:
             self.close()
             raise RetryLater(f"{post.host} broke the connection off: {error}") from error
 
-    def _drain(self, answer: httpcore2.Response) -> None:
-        """Read the body to its end, so that the connection can be used again, or give both up."""
+    def _drained(self, answer: httpcore2.Response) -> bytes:
+        """Read the body to its end, so that the connection can be used again, or give both up.
+
+        Return its first bytes.
+        """
         self._egress.end_in(DRAIN_SECONDS)
-        length = 0
+        length, first = 0, b""
         with contextlib.suppress(*_BROKEN):  # the status has been read: that is the answer
             for part in answer.iter_stream():
                 length += len(part)
+                first = (first + part)[:ANSWER_SHOWN_BYTES]
                 if length > ANSWER_BYTES:
-                    return
+                    break
+        return first
 
     def _connections(self) -> httpcore2.ConnectionPool:
         if self._pool is None:
@@ -129,21 +158,37 @@ class Client:
         return ssl.create_default_context(cafile=self._settings.ca_file)
 
 
-def refusal_of(status: int, retry_after: str | None, now: datetime) -> NotApplied | None:
-    """Return what a status means for the event, None where it was taken."""
-    answer = f"the receiver answered {status}"
+@attrs.frozen
+class Answer:
+    """What a receiver said: the status, how long to wait, and the first bytes of the body."""
+
+    status: int
+    retry_after: str | None = None
+    body: bytes = b""
+
+    def __str__(self) -> str:
+        return f"{self.status} {self.body.decode('utf-8', 'replace')}".rstrip()
+
+
+def refusal_of(answer: Answer, now: datetime) -> NotApplied | None:
+    """Return what an answer means for the event, None where it was taken."""
+    status, said = answer.status, str(answer)
+    reason = f"the receiver answered {status}"
     match status:
         case _ if 200 <= status < 300:
             return None
         case _ if 300 <= status < 400:
-            return BackendDown(f"{answer}; redirects are not followed, set `url` to the target")
+            target = "redirects are not followed, set `url` to the target"
+            return BackendDown(f"{reason}; {target}", answer=said)
         case _ if status in _UNWANTED:
-            return BackendDown(answer)
+            return BackendDown(reason, answer=said)
         case _ if status in _AGAIN or status >= 500:
-            return RetryLater(answer, delay_seconds=seconds(retry_after, now))
+            delay = seconds(answer.retry_after, now)
+            return RetryLater(reason, delay_seconds=delay, answer=said)
         case 410:
-            return Park(f"{answer}: it is gone", "Take this backend out, or set another `url`.")
-    return Park(answer, "Mend the receiver or `url`, then `bridge deliveries retry`.")
+            return Disable(f"{reason}: it wants no more events", answer=said)
+    next_step = "Mend the receiver or `url`, then `bridge deliveries retry`."
+    return Park(reason, next_step, answer=said)
 
 
 def seconds(retry_after: str | None, now: datetime) -> float | None:

@@ -6,6 +6,7 @@ address changes between two look-ups all end here, at the numbers.
 Rule: every address of a host must be allowed, and the one connected to is one that was checked.
 """
 
+import contextlib
 import math
 import socket
 import ssl
@@ -136,17 +137,26 @@ class Egress(httpcore2.NetworkBackend):
 
 
 class _Stream(httpcore2.NetworkStream):
-    """A stream whose every wait ends at the deadline of its Egress."""
+    """A stream whose every wait ends at the deadline of its Egress.
+
+    What is written is kept until something is to be read: head and body of a request travel
+    together, so that a receiver which answers after the head has had the body, too.
+    """
 
     def __init__(self, inner: httpcore2.NetworkStream, egress: Egress) -> None:
         self._inner = inner
         self._egress = egress
+        self._unsent = b""
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ARG002
+        if self._unsent:
+            unsent, self._unsent = self._unsent, b""
+            with contextlib.suppress(httpcore2.WriteError):  # it may have answered before the end
+                self._inner.write(unsent, self._egress.remaining)
         return self._inner.read(max_bytes, self._egress.remaining)
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ARG002
-        self._inner.write(buffer, self._egress.remaining)
+        self._unsent += buffer
 
     def close(self) -> None:
         self._inner.close()

@@ -1,83 +1,78 @@
-"""From a change record to the event that a receiver gets.
+"""From a change record to what a receiver is sent: one message for each event of the change.
 
-    {"type": "user.updated", "timestamp": "2026-11-02T09:00:00Z",
-     "data": {"organization": "acme", "resource": "User", "id": "5d1c…", "version": 2,
-              "changed": ["displayName"], "attributes": {…}}}
+A message is the event as JSON, or the same event as a signed security event token. An event that
+would be too large names no members or users and only counts them.
 
-`version` grows by one with every change of a resource: a receiver that keeps the highest one it
-has seen can drop what comes late or twice. `attributes` is the whole document. A group's event
-says who came and who went (`members`), or only how many (`members_changed`) when that is long.
-
-Rule: the same change is always the same bytes.
+Rule: the same change is always the same messages, to the byte.
 """
 
-import hashlib
 import json
-from datetime import UTC
-from typing import Any
 
-from bridge.plugin import ChangeRecord, Member, Operation, Park
+import attrs
 
-PAST_TENSE = {
-    Operation.CREATE: "created",
-    Operation.UPDATE: "updated",
-    Operation.DELETE: "deleted",
-}
+from bridge.plugin import ChangeRecord, Event, Park, events
+from bridge_webhook.settings import Settings
+from bridge_webhook.tokens import takes, token
+
+JSON = "application/json"
+SECEVENT = "application/secevent+jwt"  # RFC 8935 section 2.1
 
 
-def message_id(change: ChangeRecord) -> str:
-    """Return the id of a change's event: the same at every attempt, different for every change."""
+@attrs.frozen
+class Message:
+    """One event ready to be sent: `id` is its event's, `shown` what a person reads of `body`."""
+
+    id: str
+    content_type: str
+    body: str
+    shown: str = attrs.field(eq=False)
+
+
+def messages(change: ChangeRecord, settings: Settings) -> tuple[Message, ...]:
+    """Return what is to be sent for a change, in order. Raises Park when some event is too large.
+
+    None for an event whose type, organization or workspace the settings leave out.
+    """
+    if not _wanted(change, settings):
+        return ()
+    return tuple(
+        _message(event, change, settings)
+        for event in events(change, delta=settings.content == "delta")
+        if settings.wants(event.type)
+    )
+
+
+def _wanted(change: ChangeRecord, settings: Settings) -> bool:
     entity = change.entity
-    parts = [entity.organization, entity.type, entity.id, change.version]
-    return f"msg_{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}"
+    if settings.token is not None and not takes(change):
+        return False
+    if settings.organizations and entity.organization not in settings.organizations:
+        return False
+    if not settings.workspaces:
+        return True
+    document = change.after if change.after is not None else change.before
+    return bool(settings.workspaces & {entity.id, (document or {}).get("workspace")})
 
 
-def body(change: ChangeRecord, largest: int) -> str:
-    """Return the event as JSON of at most `largest` bytes. Raises Park when it cannot be."""
-    text = _encoded(_event(change, _members(change)))
-    if len(text.encode()) > largest and change.members:
-        count = len(change.members.added) + len(change.members.removed)
-        text = _encoded(_event(change, {"members_changed": count}))
-    if len(text.encode()) > largest:
+def _message(event: Event, change: ChangeRecord, settings: Settings) -> Message:
+    message = _encoded(event, change, settings)
+    if len(message.body.encode()) > settings.body_bytes and event.lists:
+        message = _encoded(event.counted, change, settings)
+    if (size := len(message.body.encode())) > settings.body_bytes:
         raise Park(
-            f"the event has {len(text.encode())} bytes, more than {largest}",
+            f"the event has {size} bytes, more than {settings.body_bytes}",
             "Raise `body_bytes` of this backend, then `bridge deliveries retry`.",
         )
-    return text
+    return message
 
 
-def _event(change: ChangeRecord, members: dict[str, Any]) -> dict[str, Any]:
-    entity = change.entity
-    state: dict[str, Any] = {}
-    if change.after is not None:
-        state["attributes"] = change.after
-    if change.operation is Operation.UPDATE:
-        state["changed"] = sorted(change.changed)
-    at = change.cause.at.astimezone(UTC).isoformat(timespec="milliseconds")
-    return {
-        "type": f"{entity.type.lower()}.{PAST_TENSE[change.operation]}",
-        "timestamp": at.replace("+00:00", "Z"),
-        "data": {
-            "organization": entity.organization,
-            "resource": entity.type,
-            "id": entity.id,
-            "version": change.version,
-            **state,
-            **members,
-        },
-    }
+def _encoded(event: Event, change: ChangeRecord, settings: Settings) -> Message:
+    if settings.token is None:
+        body = json.dumps(event.envelope, ensure_ascii=False, separators=(",", ":"))
+        return Message(event.id, JSON, body, _pretty(event.envelope))
+    claims, body = token(event, change, settings.token)
+    return Message(event.id, SECEVENT, body, _pretty(claims))
 
 
-def _members(change: ChangeRecord) -> dict[str, Any]:
-    if not change.members:
-        return {}
-    added, removed = map(_listed, (change.members.added, change.members.removed))
-    return {"members": {"added": added, "removed": removed}}
-
-
-def _listed(members: tuple[Member, ...]) -> list[dict[str, str]]:
-    return [{"id": member.id, "type": member.type} for member in members]
-
-
-def _encoded(event: dict[str, Any]) -> str:
-    return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
+def _pretty(value: object) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

@@ -56,5 +56,7 @@ def bridge_backend_types() -> Sequence[BackendType]:
             open=WebhookBackend,
             coalesces=False,
             schedule=WEBHOOK,
+            takes=lambda settings: settings.entities,
+            discloses=True,
         )
     ]

@@ -6,15 +6,26 @@ Rule: what can be checked without the receiver is checked here, by name.
 import ipaddress
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 import attrs
 
-from bridge.plugin import Secret
+from bridge.plugin import FOLDER, WORKSPACE, Secret
 from bridge_webhook.signing import Signer, signer
+from bridge_webhook.tokens import TokenSettings
 
 SMALLEST_BODY_BYTES = 1_000
+ENTITIES = {
+    "user": {"User"},
+    "group": {"Group"},
+    "workspace": {WORKSPACE},
+    "folder": {FOLDER},
+    "access": {WORKSPACE, FOLDER},
+}
+"""Entity types by the first part of an event type, where that is known before any event."""
+
+_EVENT_TYPE = re.compile(r"[a-z0-9_-]+\.([a-z]+|\*)")
 
 _ADDRESS = re.compile(r"https?://[\x21-\x7e]+")
 
@@ -66,6 +77,39 @@ class Settings:
         },
     )
 
+    content: Literal["full", "delta"] = attrs.field(
+        default="full",
+        metadata={
+            "meaning": "What an update says of the resource: all its attributes, or only those "
+            "that differ (null for one that is gone)."
+        },
+    )
+    types: frozenset[str] = attrs.field(
+        default=frozenset(),
+        metadata={
+            "meaning": "Types of events to send (`user.created`, or `user.*` for all of a user). "
+            "Default: all."
+        },
+    )
+    organizations: frozenset[str] = attrs.field(
+        default=frozenset(),
+        metadata={"meaning": "Ids of the organizations whose events are sent. Default: all."},
+    )
+    workspaces: frozenset[str] = attrs.field(
+        default=frozenset(),
+        metadata={
+            "meaning": "Ids of workspaces: only their events and those of their folders are sent, "
+            "none about users or groups."
+        },
+    )
+    token: TokenSettings | None = attrs.field(
+        default=None,
+        metadata={
+            "meaning": "Send security event tokens (RFC 9967) instead of JSON events: SCIM events "
+            "as signed JWTs."
+        },
+    )
+
     @url.validator
     def _address(self, _field: Any, value: str) -> None:
         if not _ADDRESS.fullmatch(value):
@@ -93,10 +137,31 @@ class Settings:
             except ValueError as error:
                 raise ValueError(f"{field.name}: {error}") from None
 
+    @types.validator
+    def _event_types(self, field: Any, value: frozenset[str]) -> None:
+        for text in sorted(value):
+            if not _EVENT_TYPE.fullmatch(text):
+                raise ValueError(f"{field.name}: {text!r} is no type of event (user.created)")
+
     @body_bytes.validator
     def _big_enough(self, field: Any, value: int) -> None:
         if value < SMALLEST_BODY_BYTES:
             raise ValueError(f"{field.name} must be {SMALLEST_BODY_BYTES} or more, not {value}")
+
+    def wants(self, event_type: str) -> bool:
+        """Return whether events of this type are to be sent."""
+        first = event_type.partition(".")[0]
+        return not self.types or event_type in self.types or f"{first}.*" in self.types
+
+    @property
+    def entities(self) -> frozenset[str] | None:
+        """The entity types that can have an event that is wanted; None for all of them."""
+        firsts = {text.partition(".")[0] for text in self.types}
+        if self.workspaces:
+            return frozenset({WORKSPACE, FOLDER})
+        if not firsts or not firsts <= ENTITIES.keys():
+            return None
+        return frozenset().union(*(ENTITIES[first] for first in firsts))
 
     @property
     def address(self) -> SplitResult:
