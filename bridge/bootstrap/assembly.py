@@ -115,7 +115,7 @@ def assembled(loaded: Loaded) -> Iterator[Bridge]:
     Raises OperatorError for a journal or a plugin that cannot be used.
     """
     sealer = Sealer(loaded.configuration.server.key)
-    hosted = host(loaded.configuration.backends, loaded.directory, sealer)
+    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry, sealer)
     journal = open_journal(loaded.journal_url)
     try:
         _name_forgotten(journal, hosted)

@@ -20,7 +20,7 @@ from bridge import __version__
 from bridge.auth.tokens import Caller
 from bridge.core.errors import ScimError, Unavailable
 from bridge.journal import backends, deliveries, links
-from bridge.journal.backends import OPEN
+from bridge.journal.backends import DISABLED, OPEN
 from bridge.journal.store import Journal, Reader
 from bridge.operations.metrics import CONTENT_TYPE, Metrics
 
@@ -100,6 +100,7 @@ def backend_figures(reader: Reader) -> dict[str, dict[str, float]]:
             "bridge_delivery_lag_seconds": lag.oldest_seconds,
             "bridge_parked": lag.parked,
             "bridge_circuit_open": float(row.state == OPEN),
+            "bridge_backend_disabled": float(row.state == DISABLED),
         }
     return figures
 
