@@ -29,7 +29,6 @@ from typing import Any, cast
 import attrs
 import uvicorn
 import uvloop
-from litestar import Litestar
 
 from bridge.auth.tokens import Authenticator, mint
 from bridge.core.changes import Cause
@@ -38,7 +37,7 @@ from bridge.core.secret import Secret
 from bridge.journal import backends as journal_backends
 from bridge.journal import tenants
 from bridge.journal.store import Transaction, open_journal
-from bridge.scim import ScimSettings, scim_router
+from bridge.scim import ScimSettings, scim_application
 from bridge.sealing import Sealer
 
 KEY = Secret("an installation key of 32 letters")
@@ -88,8 +87,8 @@ def serve(folder: Path, backends: int, pipe: Pipe) -> None:
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         settings = ScimSettings(public_url=f"http://127.0.0.1:{port}")
-        router = scim_router(journal, STANDARD, Authenticator(journal, KEY), settings, Sealer(KEY))
-        app = Litestar([router], openapi_config=None, logging_config=None)
+        known = Authenticator(journal, KEY)
+        app = scim_application(journal, STANDARD, known, settings, Sealer(KEY))
         config = uvicorn.Config(
             app,
             http="httptools",

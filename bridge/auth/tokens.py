@@ -6,14 +6,17 @@ system's random source, the checksum lets a secret scanner (and us) drop typing 
 Rule: a refusal says the same for every cause; why is nobody's business but the audit's.
 """
 
+import base64
 import hmac
 import secrets
 import string
 import time
 import zlib
+from collections.abc import Collection
 
 import attrs
 
+from bridge.auth.failures import Failures
 from bridge.core.errors import Unauthorized
 from bridge.core.secret import Secret
 from bridge.journal import tenants
@@ -31,6 +34,11 @@ expiry may take hold in any process; a second is promised."""
 
 FRESH_TOKENS = 1024
 """Tokens that a process remembers as good at a time."""
+
+USE_NOTED_SECONDS = 60
+"""How often at most the last use of a token is written down."""
+
+REALM = 'realm="SCIM"'
 
 REFUSED = (
     "The access token is missing, malformed, unknown, expired or revoked. "
@@ -104,43 +112,90 @@ def from_header(header: str | None) -> str:
     return rest.strip() if scheme.lower() == "bearer" else ""
 
 
-class Authenticator:
-    """Turns an `Authorization` header into the Caller, or raises Unauthorized."""
+def from_basic(header: str | None) -> str:
+    """Return the password of a `Basic` value (RFC 7617), whatever the user; "" when it is none."""
+    scheme, _, rest = (header or "").strip().partition(" ")
+    if scheme.lower() != "basic":
+        return ""
+    try:
+        pair = base64.b64decode(rest.strip(), validate=True).decode()
+    except ValueError:
+        return ""
+    return pair.partition(":")[2]
 
-    def __init__(self, journal: Journal, key: Secret) -> None:
+
+class Authenticator:
+    """Turns an `Authorization` header into the Caller, or raises Unauthorized.
+
+    Connections of `basic_profiles` may send their token as the password of Basic authentication.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        key: Secret,
+        *,
+        basic_profiles: Collection[str] = (),
+        failures: Failures | None = None,
+    ) -> None:
         self._journal = journal
         self._key = key
+        self._basic_profiles = frozenset(basic_profiles)
+        self._failures = failures or Failures(0)
         # By digest, so that nothing but the right token finds its entry.
         self._fresh: dict[str, tuple[float, Caller]] = {}
 
-    def __call__(self, header: str | None) -> Caller:
-        """Return who the header speaks for.
+    def __call__(self, header: str | None, address: str = "") -> Caller:
+        """Return who the header speaks for; `address` is where the request came from.
 
-        Raises Unauthorized, with one text for every cause.
+        Raises Unauthorized, with one text for every cause, and TooManyRequests when too much of
+        that came from the address.
         """
-        text = from_header(header)
-        public = token_id(text)
+        basic = from_basic(header) if self._basic_profiles else ""
+        text = basic or from_header(header)
+        offered = digest(self._key, text)
+        if offered not in self._fresh:
+            self._failures.check(address)
+        caller = self._known(text, offered)
+        if caller is None or (basic and caller.profile not in self._basic_profiles):
+            self._failures.count(address)
+            raise Unauthorized(REFUSED, self._challenges(header))
+        return caller
+
+    def _known(self, text: str, offered: str) -> Caller | None:
+        public, now = token_id(text), time.monotonic()
         if public is None:
-            raise Unauthorized(REFUSED)
-        offered, now = digest(self._key, text), time.monotonic()
+            return None
         since, caller = self._fresh.get(offered, (-FRESH_SECONDS, None))
         if caller is None or now - since >= FRESH_SECONDS:
             self._fresh.pop(offered, None)
             caller = self._looked_up(public, offered)
-            if len(self._fresh) >= FRESH_TOKENS:
-                self._fresh.clear()
-            self._fresh[offered] = now, caller
+            if caller is not None:
+                if len(self._fresh) >= FRESH_TOKENS:
+                    self._fresh.clear()
+                self._fresh[offered] = now, caller
         return caller
 
-    def _looked_up(self, public: str, offered: str) -> Caller:
+    def _challenges(self, header: str | None) -> tuple[str, ...]:
+        # RFC 6750 section 3.1: the error is told only to those who sent something.
+        bearer = f"Bearer {REALM}" + (', error="invalid_token"' if header else "")
+        basic = (f'Basic {REALM}, charset="UTF-8"',) if self._basic_profiles else ()
+        return (bearer, *basic)
+
+    def _looked_up(self, public: str, offered: str) -> Caller | None:
         token, now = self._journal.read_now(
             lambda reader: (tenants.find_token(reader, public), reader.now)
         )
         # Compared in every case, so that an unknown id takes as long as a wrong secret.
         matches = hmac.compare_digest(token.digest if token else _NO_DIGEST, offered)
         if token is None or not matches or not _usable(token, now):
-            raise Unauthorized(REFUSED)
+            return None
+        if token.last_used is None or now - token.last_used >= USE_NOTED_SECONDS * 1_000_000:
+            self._note_use(token.id)
         return Caller(token.organization, token.connection, token.profile, token.id)
+
+    def _note_use(self, token: str) -> None:
+        self._journal.write_soon(lambda tx: tenants.note_use(tx, token))
 
 
 def _usable(token: Token, now: int) -> bool:

@@ -15,7 +15,9 @@ from litestar.types import ASGIApp, Receive, Scope, Send
 
 from bridge import admin
 from bridge.auth.admins import AdminAuthenticator
+from bridge.auth.failures import Failures
 from bridge.auth.tokens import Authenticator
+from bridge.bootstrap.front import Front
 from bridge.config import Loaded
 from bridge.core.errors import OperatorError, ScimError
 from bridge.engine.dispatcher import Dispatcher
@@ -25,7 +27,7 @@ from bridge.journal.store import Journal, open_journal
 from bridge.operations.access import AccessLog, Routes, naming
 from bridge.operations.metrics import BackendGauges, DeliveryCounts, Metrics
 from bridge.operations.status import PATHS, backend_figures, status_router
-from bridge.scim import ScimSettings, scim_router
+from bridge.scim import ScimSettings, scim_application
 from bridge.sealing import Sealer
 
 SCIM = "/scim/v2"
@@ -39,13 +41,14 @@ class Bridge:
     """One running bridge: `app` answers and, while its ASGI lifespan is on, delivers.
 
     `stop` asks whoever serves `app` to end; it is called when delivering fails, and `failure` is
-    why.
+    why. `full` is asked for whether there are too many connections.
     """
 
     def __init__(self, loaded: Loaded, journal: Journal, hosted: list[HostedBackend]) -> None:
         self.journal = journal
         self.failure: BaseException | None = None
         self.stop: Callable[[], None] = lambda: None
+        self.full: Callable[[], bool] = lambda: False
         self._grace_seconds = loaded.configuration.server.stop_seconds / 2
         self._dispatcher = Dispatcher(journal, hosted)
         self.app = self._application(loaded, journal)
@@ -55,14 +58,21 @@ class Bridge:
         metrics = Metrics()
         metrics.registry.register(BackendGauges(lambda: journal.read_now(backend_figures)))
         metrics.registry.register(DeliveryCounts(self._outcomes))
-        authenticate = naming(Authenticator(journal, server.key), metrics)
         settings = ScimSettings(server.url, **attrs.asdict(loaded.configuration.scim))
-        app = Litestar(
+        known = Authenticator(
+            journal,
+            server.key,
+            basic_profiles=settings.basic_profiles,
+            failures=Failures(server.authentication_failures),
+        )
+        authenticate = naming(known, metrics)
+        scim = scim_application(
+            *(journal, registry, authenticate, settings, Sealer(server.key)),
+            met=metrics.tolerated,
+            full=self._is_full,
+        )
+        rest = Litestar(
             [
-                scim_router(
-                    *(journal, registry, authenticate, settings, Sealer(server.key)),
-                    met=metrics.tolerated,
-                ),
                 status_router(journal, authenticate, metrics),
                 admin.admin_router(journal, AdminAuthenticator(journal, server.key)),
             ],
@@ -75,8 +85,13 @@ class Bridge:
         endpoints = [f"{SCIM}{kind.endpoint}" for kind in registry.resource_types]
         found = [f"{SCIM}/{name}" for name in ("Schemas", "ResourceTypes", "ServiceProviderConfig")]
         return AccessLog(
-            self._waking(app), Routes([*PATHS, *endpoints, *found], admin.ROUTES), metrics
+            self._waking(Front(scim, rest, self._is_full)),
+            Routes([*PATHS, *endpoints, *found], admin.ROUTES),
+            metrics,
         )
+
+    def _is_full(self) -> bool:
+        return self.full()
 
     def _outcomes(self) -> dict[str, dict[str, int]]:
         return {name: lane.outcomes for name, lane in self._dispatcher.figures().items()}

@@ -17,7 +17,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from bridge.bootstrap.assembly import assembled
 from bridge.config import Loaded, Server
-from bridge.core.errors import OperatorError
+from bridge.core.errors import InvalidSyntax, OperatorError
+from bridge.scim.exchange import encode, refusal
 
 BACKLOG = 2048
 """Connections that wait to be accepted."""
@@ -42,15 +43,16 @@ def serve(loaded: Loaded, listener: socket.socket, ready: Callable[[], None]) ->
             log_config=None,
             access_log=False,
             server_header=False,
-            proxy_headers=False,
+            proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=list(settings.trusted_proxies),
             backlog=BACKLOG,
-            limit_concurrency=settings.connections,
             timeout_keep_alive=settings.keep_alive_seconds,
             timeout_graceful_shutdown=max(1, settings.stop_seconds // 2),
         )
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             server = _Server(config, ready)
             bridge.stop = server.stop
+            bridge.full = lambda: len(server.server_state.connections) > settings.connections
             runner.run(server.serve([listener]))
     if bridge.failure is not None:
         raise bridge.failure
@@ -80,7 +82,10 @@ def listen(settings: Server) -> socket.socket:
 
 
 def _protocol(receive_seconds: float) -> type[HttpToolsProtocol]:
-    """Return uvicorn's HTTP protocol, cutting off a request that does not arrive in time."""
+    """Return uvicorn's HTTP protocol, cutting off a request that does not arrive in time.
+
+    What is no HTTP is refused as SCIM clients can read it: they are who sends requests here.
+    """
 
     class Protocol(HttpToolsProtocol):
         overdue: asyncio.TimerHandle | None = None
@@ -100,6 +105,15 @@ def _protocol(receive_seconds: float) -> type[HttpToolsProtocol]:
         def on_message_complete(self) -> None:
             self.arrived()
             super().on_message_complete()
+
+        def send_400_response(self, msg: str) -> None:
+            body = encode(refusal(InvalidSyntax(msg)).document)
+            self.transport.write(
+                b"HTTP/1.1 400 Bad Request\r\nconnection: close\r\n"
+                b"content-type: application/scim+json\r\n"
+                b"content-length: %d\r\n\r\n%b" % (len(body), body)
+            )
+            self.transport.close()
 
         def expect(self) -> None:
             self.arrived()

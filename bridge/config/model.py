@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 import attrs
 
+from bridge.core.schema import PROFILES
 from bridge.core.secret import Secret
 
 MEANING = "meaning"
@@ -70,6 +71,21 @@ class Server:
         validator=_between(1, 100_000),
         metadata=meaning("Connections and requests in flight at once; more get 503."),
     )
+    trusted_proxies: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata=meaning(
+            "Addresses or networks of proxies in front, whose X-Forwarded-For and "
+            "X-Forwarded-Proto are believed."
+        ),
+    )
+    authentication_failures: int = attrs.field(
+        default=60,
+        validator=_between(0, 100_000),
+        metadata=meaning(
+            "Requests per minute without a valid token that one client address may send; more get "
+            "429. 0 sets no limit."
+        ),
+    )
     receive_seconds: float = attrs.field(
         default=30.0,
         validator=_between(1, 3600),
@@ -117,6 +133,13 @@ class Scim:
         validator=_between(8, 256),
         metadata=meaning("Deepest nesting of objects and lists in a body."),
     )
+    basic_profiles: tuple[str, ...] = attrs.field(
+        default=(),
+        metadata=meaning(
+            "Profiles whose connections may send their token as the password of Basic "
+            "authentication, with any user name."
+        ),
+    )
     bulk_operations: int = attrs.field(
         default=1000,
         validator=_between(1, 100_000),
@@ -157,6 +180,11 @@ class Scim:
             "A PATCH of a group with more members is answered with 204 instead of all of them."
         ),
     )
+
+    @basic_profiles.validator
+    def _exist(self, _field: Any, value: tuple[str, ...]) -> None:
+        if unknown := sorted(set(value) - set(PROFILES)):
+            raise ValueError(f"basic_profiles: there is no profile {', '.join(unknown)}")
 
 
 @attrs.frozen

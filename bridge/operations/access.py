@@ -14,12 +14,12 @@ from litestar.types import ASGIApp, HTTPResponseStartEvent, Message, Receive, Sc
 from structlog.contextvars import bind_contextvars, clear_contextvars
 
 from bridge.auth.tokens import Caller
-from bridge.core.errors import Unauthorized
+from bridge.core.errors import TooManyRequests, Unauthorized
 from bridge.operations.metrics import Metrics
+from bridge.operations.status import WATCHED
 
 REQUEST_ID = b"x-request-id"
 
-_QUIET_ROUTES = frozenset({"/livez", "/readyz", "/metrics"})
 
 _log = structlog.stdlib.get_logger("bridge.access")
 
@@ -48,14 +48,14 @@ class Routes:
 
 
 def naming(
-    authenticate: Callable[[str | None], Caller], metrics: Metrics
-) -> Callable[[str | None], Caller]:
+    authenticate: Callable[[str | None, str], Caller], metrics: Metrics
+) -> Callable[[str | None, str], Caller]:
     """Return `authenticate`; log lines of the request name who called, and refusals are counted."""
 
-    def known(header: str | None) -> Caller:
+    def known(header: str | None, address: str) -> Caller:
         try:
-            caller = authenticate(header)
-        except Unauthorized:
+            caller = authenticate(header, address)
+        except (Unauthorized, TooManyRequests):
             metrics.refused()
             raise
         bind_contextvars(organization=caller.organization, connection=caller.connection)
@@ -98,7 +98,7 @@ class AccessLog:
     ) -> None:
         method = str(scope.get("method"))
         self._metrics.answered(method, route, status, seconds)
-        write = _log.debug if route in _QUIET_ROUTES and status < 400 else _log.info
+        write = _log.debug if route in WATCHED and status < 400 else _log.info
         write(
             "request",
             method=method,

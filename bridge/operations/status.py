@@ -11,10 +11,9 @@ Rule: a backend that is down never makes the bridge unready; the journal takes i
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from litestar import MediaType, Response, Router, get
-from litestar.params import Parameter
+from litestar import MediaType, Request, Response, Router, get
 
 from bridge import __version__
 from bridge.auth.tokens import Caller
@@ -27,13 +26,16 @@ from bridge.operations.metrics import CONTENT_TYPE, Metrics
 PATHS = ("/livez", "/readyz", "/version", "/metrics", "/v1/deliveries")
 """What is served here, for the access log; an id follows the last one."""
 
+WATCHED = frozenset({"/livez", "/readyz", "/metrics"})
+"""Answered even when there is no room for more connections; logged only when it goes wrong."""
+
 PROBLEM_JSON = "application/problem+json"  # RFC 9457
 
-Authorization = Annotated[str | None, Parameter(header="Authorization")]
+AnyRequest = Request[Any, Any, Any]
 
 
 def status_router(
-    journal: Journal, authenticate: Callable[[str | None], Caller], metrics: Metrics
+    journal: Journal, authenticate: Callable[[str | None, str], Caller], metrics: Metrics
 ) -> Router:
     """Return the router of everything above."""
 
@@ -59,9 +61,11 @@ def status_router(
         return Response(text, headers={"content-type": CONTENT_TYPE})
 
     @get("/v1/deliveries/{resource_id:str}")
-    async def standing(resource_id: str, authorization: Authorization = None) -> Response[Any]:
+    async def standing(resource_id: str, request: AnyRequest) -> Response[Any]:
+        header = request.headers.get("authorization")
+        address = request.client.host if request.client else ""
         try:
-            organization = authenticate(authorization).organization
+            organization = authenticate(header, address).organization
             found = await journal.read(lambda reader: stand(reader, organization, resource_id))
         except ScimError as error:
             return _problem(error.status, error.detail)

@@ -3,7 +3,7 @@
 Read in this order: `router`, `application`, `body`, `endpoints`, `service`, `representation`.
 """
 
-from bridge.scim.router import scim_router
+from bridge.scim.router import MOUNT, scim_application
 from bridge.scim.settings import ScimSettings
 
-__all__ = ["ScimSettings", "scim_router"]
+__all__ = ["MOUNT", "ScimSettings", "scim_application"]

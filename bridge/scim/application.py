@@ -1,7 +1,7 @@
 """The SCIM endpoint as an ASGI application: find the route, know the caller, answer.
 
-Below its mount point it answers everything itself, so that no error ever leaves in a format that
-a SCIM client cannot read (an HTML or text error page makes Okta's task fail unreadably).
+Below `/scim` it answers everything itself, so that no error ever leaves in a format that a SCIM
+client cannot read (an HTML or text error page makes Okta's task fail unreadably).
 
 Rule: every way out of here is a SCIM message, whatever went wrong.
 """
@@ -9,10 +9,11 @@ Rule: every way out of here is a SCIM message, whatever went wrong.
 from collections.abc import Awaitable, Callable, Mapping
 
 import attrs
-from litestar.types import HTTPScope, Receive, Send
+from litestar.enums import ScopeType
+from litestar.types import HTTPScope, Receive, Scope, Send
 
 from bridge.auth.tokens import Caller
-from bridge.core.errors import MethodNotAllowed, NotFound, ScimError
+from bridge.core.errors import MethodNotAllowed, NotFound, ScimError, Unavailable
 from bridge.scim.body import ClientGone
 from bridge.scim.exchange import Answer, Request, broken, refusal, wire
 from bridge.scim.identifiers import new_id
@@ -20,10 +21,17 @@ from bridge.scim.negotiation import Headers, answer_media_type, request_id
 from bridge.scim.rates import Rates
 
 Handler = Callable[[Request], Awaitable[Answer]]
-Authenticate = Callable[[str | None], Caller]
+Authenticate = Callable[[str | None, str], Caller]
+"""Finds the caller by the Authorization header and the client's address."""
 
 NOBODY = Caller(organization="", connection="", profile="", token="")
 """The caller on open routes, where credentials are not looked at."""
+
+NO_ROOM = attrs.evolve(
+    refusal(Unavailable("There are too many connections; try again.", 1)),
+    headers=((b"retry-after", b"1"), (b"connection", b"close")),
+)
+"""The answer while there are more connections than may be."""
 
 
 @attrs.frozen
@@ -51,15 +59,27 @@ FindRoute = Callable[[tuple[str, ...]], Route | None]
 
 
 class Application:
-    """Answers requests below the mount point; `find` knows the routes by path segments."""
+    """Answers requests (ASGI); `find` knows the routes by path segments.
 
-    def __init__(self, find: FindRoute, authenticate: Authenticate, rates: Rates) -> None:
+    While `full` says so, there are too many connections: each request is refused and closes its.
+    """
+
+    def __init__(
+        self,
+        find: FindRoute,
+        authenticate: Authenticate,
+        rates: Rates,
+        full: Callable[[], bool],
+    ) -> None:
         self._find = find
         self._authenticate = authenticate
         self._rates = rates
+        self._full = full
 
-    async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
-        """Answer one request (ASGI)."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != ScopeType.HTTP:
+            return
         headers: Headers = dict(scope["headers"])
         number = request_id(headers, new_id)
         try:
@@ -81,6 +101,8 @@ class Application:
     async def _answer(
         self, scope: HTTPScope, headers: Headers, receive: Receive, number: str
     ) -> Answer:
+        if self._full():
+            return NO_ROOM
         route = self._find(tuple(filter(None, scope["path"].split("/"))))
         if route is None:
             raise NotFound("There is nothing at this address; check the SCIM base URL.")
@@ -89,7 +111,7 @@ class Application:
             return Answer(204, headers=((b"allow", ", ".join(route.allow).encode()),))
         caller = NOBODY
         if not route.open:
-            caller = self._authenticate(_text(headers.get(b"authorization")))
+            caller = self._authenticate(_text(headers.get(b"authorization")), _address(scope))
             self._rates.count(caller)
         return await route.handler(method)(
             Request(method, headers, scope["query_string"], receive, number, caller)
@@ -98,3 +120,8 @@ class Application:
 
 def _text(value: bytes | None) -> str | None:
     return None if value is None else value.decode("latin-1")
+
+
+def _address(scope: HTTPScope) -> str:
+    client = scope.get("client")
+    return client[0] if client else ""

@@ -201,9 +201,10 @@ class _Job:
 
     async def _together(self, ring: Sequence[int]) -> None:
         creations = {number: _blaming(number, self._creation, number) for number in ring}
-        who, missing = asker(self._request), {made.id for made in creations.values()}
+        who = asker(self._request)
 
         def unit(tx: Transaction) -> dict[int, State]:
+            missing = {made.id for made in creations.values()}
             later: dict[int, tuple[str, ...]] = {}
             states: dict[int, State] = {}
             for number, made in creations.items():

@@ -23,6 +23,21 @@ from bridge.scim.settings import ScimSettings
 
 Document = dict[str, Any]
 
+_BEARER: Document = {
+    "type": "oauthbearertoken",
+    "name": "Bearer token",
+    "description": "An access token of a connection, in the Authorization header.",
+    "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
+    "primary": True,
+}
+_BASIC: Document = {
+    "type": "httpbasic",
+    "name": "Basic",
+    "description": "An access token as the password, where the connection's profile allows it.",
+    "specUri": "https://www.rfc-editor.org/rfc/rfc7617",
+    "primary": False,
+}
+
 
 @attrs.frozen
 class Discovery:
@@ -67,15 +82,7 @@ def _service_provider_config(base_url: str, settings: ScimSettings) -> Document:
             "cursorTimeout": settings.cursor_seconds,
         },
         "etag": {"supported": True},
-        "authenticationSchemes": [
-            {
-                "type": "oauthbearertoken",
-                "name": "Bearer token",
-                "description": "An access token of a connection, in the Authorization header.",
-                "specUri": "https://www.rfc-editor.org/rfc/rfc6750",
-                "primary": True,
-            }
-        ],
+        "authenticationSchemes": [_BEARER, _BASIC] if settings.basic_profiles else [_BEARER],
         "meta": {
             "resourceType": "ServiceProviderConfig",
             "location": f"{base_url}/ServiceProviderConfig",

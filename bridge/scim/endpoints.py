@@ -3,7 +3,6 @@
 Rule: nothing here knows a resource type by name; the registry's definitions say what each can do.
 """
 
-from collections.abc import Callable, Iterable
 from typing import Any
 
 import attrs
@@ -16,8 +15,8 @@ from bridge.core.schema import (
     LENIENT,
     PROFILES,
     Incoming,
-    Quirk,
     Tolerance,
+    ValueReader,
     normalize,
     replace,
 )
@@ -29,10 +28,8 @@ from bridge.scim.queries import Query
 from bridge.scim.representation import Document, Shape, View, list_response
 from bridge.scim.service import Asker, Change, Changed, Service, State, Steps, Walked
 from bridge.scim.settings import ScimSettings
+from bridge.scim.tolerated import Tolerated
 from bridge.scim.walking import Walking
-
-MetQuirks = Callable[[str, Iterable[Quirk]], None]
-"""Is told, from any thread, which departures from the RFCs were accepted under which profile."""
 
 
 async def read_document(request: Request, settings: ScimSettings) -> dict[str, Any]:
@@ -50,7 +47,7 @@ class Endpoints:
     shape: Shape
     settings: ScimSettings
     walking: Walking
-    met: MetQuirks
+    tolerated: Tolerated
 
     async def create(self, request: Request) -> Answer:
         """POST on the collection: 201 with the new resource."""
@@ -92,8 +89,8 @@ class Endpoints:
 
     def incoming(self, request: Request, document: Document) -> Incoming:
         """Return what the body of a POST or PUT says; raises what `normalize` raises."""
-        incoming = normalize(self.shape.rtype, document, _tolerance(request))
-        self.met(_tolerance(request).name, incoming.tolerated)
+        incoming = normalize(self.shape.rtype, document, tolerance(request))
+        self.tolerated.in_change(tolerance(request), incoming.tolerated)
         return incoming
 
     def replacement(self, request: Request, document: Document) -> Change:
@@ -109,12 +106,12 @@ class Endpoints:
 
     def alteration(self, request: Request, document: Document) -> Change:
         """Return the change that the body of a PATCH asks for."""
-        rtype, tolerance = self.shape.rtype, _tolerance(request)
+        rtype, allowed = self.shape.rtype, tolerance(request)
         operations = patch.parse_operations(document)
 
         def make(before: Resource) -> Changed:
-            patched = patch.apply(rtype, before.attributes, operations, tolerance)
-            self.met(tolerance.name, patched.tolerated)
+            patched = patch.apply(rtype, before.attributes, operations, allowed)
+            self.tolerated.in_change(allowed, patched.tolerated)
             return Changed(patched.attributes, patched.edits, patched.password, patched.tolerated)
 
         return make
@@ -158,7 +155,11 @@ class Endpoints:
 
     async def _search(self, request: Request, query: Query) -> Answer:
         rtype = self.shape.rtype
-        filter_ = None if query.filter is None else bind(parse_filter(query.filter), rtype)
+        filter_ = None
+        if query.filter is not None:
+            values = ValueReader(tolerance(request))
+            filter_ = bind(parse_filter(query.filter), rtype, values)
+            self.tolerated.in_search(request, values.tolerance, values.tolerated)
         if query.cursor is not None:
             return await self.walking.answer(request, query, [(self, filter_)])
         total, documents = await self.find(request, query, filter_)
@@ -189,5 +190,6 @@ def asker(request: Request) -> Asker:
     return Asker(caller.organization, caller.actor, request.id)
 
 
-def _tolerance(request: Request) -> Tolerance:
+def tolerance(request: Request) -> Tolerance:
+    """Return what the caller's connection may do differently from the RFCs."""
     return PROFILES.get(request.caller.profile, LENIENT)

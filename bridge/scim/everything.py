@@ -22,9 +22,9 @@ from bridge.core.filters import (
     bind,
     parse_filter,
 )
-from bridge.core.schema import ResourceType
+from bridge.core.schema import ResourceType, ValueReader
 from bridge.scim import queries
-from bridge.scim.endpoints import Endpoints, read_document
+from bridge.scim.endpoints import Endpoints, read_document, tolerance
 from bridge.scim.exchange import Answer, Request
 from bridge.scim.queries import Query
 from bridge.scim.representation import list_response
@@ -55,11 +55,13 @@ class Everything:
         node = None if query.filter is None else parse_filter(query.filter)
         if node is not None and not any(_knows(each.shape.rtype, node) for each in self.types):
             raise InvalidFilter("No resource type has the attributes of this filter.")
+        values = ValueReader(tolerance(request))
         legs: list[Leg] = []
         for each in self.types:
             left = True if node is None else _left(each.shape.rtype, node)
             if left is not False:
-                legs.append((each, None if left is True else bind(left, each.shape.rtype)))
+                legs.append((each, None if left is True else bind(left, each.shape.rtype, values)))
+        self.types[0].tolerated.in_search(request, values.tolerance, values.tolerated)
         if query.cursor is not None:
             return await self.types[0].walking.answer(request, query, legs)
         total, shown = 0, []

@@ -80,8 +80,8 @@ def refusal(error: ScimError) -> Answer:
 
 def _headers_of(error: ScimError) -> tuple[Header, ...]:
     match error:
-        case Unauthorized():
-            return ((b"www-authenticate", b'Bearer realm="SCIM"'),)
+        case Unauthorized(challenges=challenges):
+            return tuple((b"www-authenticate", each.encode()) for each in challenges)
         case MethodNotAllowed(allow=allow):
             return ((b"allow", ", ".join(allow).encode()),)
         case (

@@ -1,16 +1,11 @@
-"""The routes of the SCIM endpoint, and its place in a Litestar application.
+"""The routes of the SCIM endpoint.
 
 Rule: a path that is known answers every method (405 with Allow); only unknown ones are 404, since
 clients take 404 for "this resource is gone" and create it again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
-
-from litestar import Router
-from litestar.enums import ScopeType
-from litestar.handlers import asgi
-from litestar.types import Receive, Scope, Send
 
 from bridge.core.errors import Forbidden, NotFound, NotSupported
 from bridge.core.schema import Registry
@@ -20,13 +15,14 @@ from bridge.scim.application import Application, Authenticate, Handler, Route
 from bridge.scim.bulk import Bulk
 from bridge.scim.cursors import Cursors
 from bridge.scim.discovery import Discovery, Document, describe
-from bridge.scim.endpoints import Endpoints, MetQuirks
+from bridge.scim.endpoints import Endpoints
 from bridge.scim.everything import Everything
 from bridge.scim.exchange import Answer, Request
 from bridge.scim.rates import Rates
 from bridge.scim.representation import Shape, list_response
 from bridge.scim.service import Service
 from bridge.scim.settings import ScimSettings
+from bridge.scim.tolerated import MetQuirks, Tolerated
 from bridge.scim.walking import Walking
 from bridge.sealing import Sealer
 
@@ -35,31 +31,26 @@ VERSION = "v2"
 
 Segments = tuple[str, ...]
 
+_MOUNTED = (MOUNT.lstrip("/"), VERSION)
 
-def scim_router(
+
+def scim_application(
     journal: Journal,
     registry: Registry,
     authenticate: Authenticate,
     settings: ScimSettings,
     sealer: Sealer,
     met: MetQuirks = lambda _profile, _quirks: None,
-) -> Router:
-    """Return the router that serves SCIM 2.0 below `/scim/v2`, and answers for all of `/scim`."""
+    full: Callable[[], bool] = lambda: False,
+) -> Application:
+    """Return the application that serves SCIM 2.0 below `/scim/v2`, and answers for all `/scim`."""
     rates = Rates(settings.connection_rate, settings.organization_rate)
     routes = Routes(journal, registry, settings, sealer, met, rates)
-    application = Application(routes.find, authenticate, rates)
-
-    # A plain function: Litestar deep-copies what it is given, and a journal cannot be copied.
-    @asgi("/", is_mount=True, copy_scope=False, name="scim")
-    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == ScopeType.HTTP:
-            await application(scope, receive, send)
-
-    return Router(MOUNT, route_handlers=[answer])
+    return Application(routes.find, authenticate, rates, full)
 
 
 class Routes:
-    """Finds the route of a path below the mount point."""
+    """Finds the route of a path."""
 
     def __init__(
         self,
@@ -79,6 +70,7 @@ class Routes:
         )
         self._items: dict[Segments, Endpoints] = {}
         self._discovery = discovery
+        tolerated = Tolerated(journal, met)
         walking = Walking(Cursors(sealer, settings.cursor_seconds))
         for rtype in registry.resource_types:
             endpoints = Endpoints(
@@ -86,7 +78,7 @@ class Routes:
                 Shape(rtype, registry, base_url),
                 settings,
                 walking,
-                met,
+                tolerated,
             )
             place = tuple(filter(None, rtype.endpoint.split("/")))
             self._fixed[place] = Route({"GET": endpoints.page, "POST": endpoints.create})
@@ -100,9 +92,9 @@ class Routes:
 
     def find(self, segments: Segments) -> Route | None:
         """Return the route of `segments`, or None where there is nothing."""
-        if segments[:1] != (VERSION,):
+        if segments[:2] != _MOUNTED:
             return None
-        path = segments[1:]
+        path = segments[2:]
         fixed = self._fixed.get(path)
         if fixed is not None:
             return fixed

@@ -166,7 +166,9 @@ class Service:
         def query(reader: Reader) -> State:
             return _state(reader, self._found(reader, organization, resource_id), wanted)
 
-        return await self.journal.read(query)
+        if wanted.members:  # there may be very many
+            return await self.journal.read(query)
+        return await self.journal.look_up(query)
 
     def changing(
         self, asker: Asker, resource_id: str, conditions: Conditions, make: Change, wanted: Wanted

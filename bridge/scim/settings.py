@@ -22,6 +22,9 @@ class ScimSettings:
     body_depth: int = attrs.field(default=32, validator=_positive)
     """Deepest nesting of objects and arrays in a body."""
 
+    basic_profiles: tuple[str, ...] = ()
+    """Profiles whose connections may send their token as the password of Basic authentication."""
+
     bulk_operations: int = attrs.field(default=1000, validator=_positive)
     """Most operations in one bulk request."""
 

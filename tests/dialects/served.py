@@ -15,7 +15,6 @@ from typing import Any
 import attrs
 import httpx
 import uvicorn
-from litestar import Litestar
 from sqlalchemy import bindparam, func, select
 
 from bridge.auth.tokens import Authenticator, mint
@@ -24,7 +23,7 @@ from bridge.core.schema import STANDARD, Registry
 from bridge.core.secret import Secret
 from bridge.journal import tables, tenants
 from bridge.journal.store import Journal, Reader, Transaction, open_journal, prepared
-from bridge.scim import ScimSettings, scim_router
+from bridge.scim import ScimSettings, scim_application
 from bridge.scim.identifiers import new_id
 from bridge.sealing import Sealer
 
@@ -163,8 +162,7 @@ def serving(
     listening = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
     chosen = attrs.evolve(settings or ScimSettings(), public_url=origin)
-    router = scim_router(journal, registry, Authenticator(journal, KEY), chosen, Sealer(KEY))
-    app = Litestar([router], openapi_config=None, logging_config=None)
+    app = scim_application(journal, registry, Authenticator(journal, KEY), chosen, Sealer(KEY))
     server = uvicorn.Server(
         uvicorn.Config(app, log_level="warning", lifespan="off", access_log=False)
     )

@@ -19,6 +19,12 @@ Value = str | int | float | bool | None
 P = TypeVar("P")
 
 
+class Unquoted(str):
+    """A text that the client wrote without quotation marks; it equals the same text with them."""
+
+    __slots__ = ()
+
+
 class Comparison(StrEnum):
     """The operators that take a value."""
 

@@ -22,13 +22,15 @@ from bridge.core.filters.ast import (
     Not,
     Or,
     Present,
+    Unquoted,
     Value,
     Within,
 )
 from bridge.core.schema.attributes import Attribute, Returned, Type
 from bridge.core.schema.keys import comparison_key
 from bridge.core.schema.resource_types import ResourceType, Target
-from bridge.core.schema.values import BOOLEANS, date_time
+from bridge.core.schema.tolerance import LENIENT, Quirk
+from bridge.core.schema.values import BOOLEANS, ValueReader, date_time
 
 _EQUALITY = frozenset({Comparison.EQ, Comparison.NE})
 _PARTS = frozenset({Comparison.CO, Comparison.SW, Comparison.EW})
@@ -44,8 +46,11 @@ _ALLOWED = {
 }
 
 
-def bind(node: FilterNode, rtype: ResourceType) -> BoundFilter:
-    """Return what a parsed filter means for resources of a type. Raises InvalidFilter."""
+def bind(node: FilterNode, rtype: ResourceType, values: ValueReader | None = None) -> BoundFilter:
+    """Return what a parsed filter means for resources of a type. Raises InvalidFilter.
+
+    `values` says which departures from the RFC are tolerated, and remembers those that were met.
+    """
 
     def resolve(path: str) -> Target:
         target = rtype.target(path)
@@ -53,10 +58,10 @@ def bind(node: FilterNode, rtype: ResourceType) -> BoundFilter:
             raise InvalidFilter(f"{rtype.name} has no attribute {path!r} to filter by.")
         return target
 
-    return _bind(node, resolve)
+    return _bind(node, resolve, values or ValueReader(LENIENT))
 
 
-def bind_within(node: FilterNode, target: Target) -> BoundFilter:
+def bind_within(node: FilterNode, target: Target, values: ValueReader) -> BoundFilter:
     """Return what a filter in `[ ]` means for the entries of `target`. Raises InvalidFilter."""
 
     def resolve(path: str) -> Target:
@@ -73,24 +78,24 @@ def bind_within(node: FilterNode, target: Target) -> BoundFilter:
 
     if target.sub is not None:
         raise InvalidFilter(f"{target} has no entries to filter in [ ].")
-    return _bind(node, resolve)
+    return _bind(node, resolve, values)
 
 
-def _bind(node: FilterNode, resolve: Callable[[str], Target]) -> BoundFilter:
+def _bind(node: FilterNode, resolve: Callable[[str], Target], values: ValueReader) -> BoundFilter:
     match node:
         case Compare(path, op, value):
-            return _comparison(_filterable(resolve(path.text)), op, value)
+            return _comparison(_filterable(resolve(path.text)), op, value, values)
         case Present(path):
             return Present(_filterable(resolve(path.text)))
         case Not(term):
-            return Not(_bind(term, resolve))
+            return Not(_bind(term, resolve, values))
         case And(terms):
-            return And(tuple(_bind(term, resolve) for term in terms))
+            return And(tuple(_bind(term, resolve, values) for term in terms))
         case Or(terms):
-            return Or(tuple(_bind(term, resolve) for term in terms))
+            return Or(tuple(_bind(term, resolve, values) for term in terms))
         case Within(path, inner):
             target = _filterable(resolve(path.text))
-            return Within(target, bind_within(inner, target))
+            return Within(target, bind_within(inner, target, values))
     assert_never(node)
 
 
@@ -100,7 +105,7 @@ def _filterable(target: Target) -> Target:
     return target
 
 
-def _comparison(target: Target, op: Comparison, value: Value) -> BoundFilter:
+def _comparison(target: Target, op: Comparison, value: Value, values: ValueReader) -> BoundFilter:
     if value is None:
         if op not in _EQUALITY:
             raise InvalidFilter(f"null can only be compared with eq and ne, not {op}.")
@@ -113,7 +118,23 @@ def _comparison(target: Target, op: Comparison, value: Value) -> BoundFilter:
     leaf = target.leaf
     if op not in _ALLOWED[leaf.type]:
         raise InvalidFilter(f"{op} does not apply to {target}, which is of type {leaf.type}.")
+    _note_spelling(leaf, value, values)
     return Compare(target, op, _operand(leaf, op, value, str(target)))
+
+
+def _note_spelling(leaf: Attribute, value: Value, values: ValueReader) -> None:
+    if isinstance(value, Unquoted):
+        detail = f'Write "{value}" in quotation marks.'
+        values.tolerate_or(InvalidFilter, Quirk.UNQUOTED_LITERAL, detail)
+    elif leaf.type is Type.BOOLEAN:
+        if isinstance(value, str):
+            detail = f"{leaf.name} is compared with true or false without quotation marks."
+            values.tolerate_or(InvalidFilter, Quirk.STRING_BOOLEAN, detail)
+    elif leaf.type not in (Type.INTEGER, Type.DECIMAL) and not isinstance(value, str):
+        detail = f"{leaf.name} is compared with a text in quotation marks."
+        number = not isinstance(value, bool)
+        quirk = Quirk.NUMBER_AS_STRING if number else Quirk.UNQUOTED_LITERAL
+        values.tolerate_or(InvalidFilter, quirk, detail)
 
 
 def _operand(leaf: Attribute, op: Comparison, value: Value, path: str) -> Value:

@@ -26,6 +26,7 @@ from bridge.core.filters.ast import (
     Or,
     Path,
     Present,
+    Unquoted,
     Value,
     Within,
 )
@@ -137,7 +138,7 @@ class _Build(Transformer[Token, Any]):
             return int(text)
         if _NUMBER.fullmatch(text) and math.isfinite(number := float(text)):
             return number
-        return text
+        return Unquoted(text)
 
 
 _WORDS: dict[str, Value] = {**BOOLEANS, "null": None}

@@ -94,7 +94,7 @@ class Change:
         An add that matches nothing makes the entry that the filter describes (Entra ID relies on
         it). Raises NoTarget.
         """
-        bound = bind_within(node, attrs.evolve(self.target, sub=None))
+        bound = bind_within(node, attrs.evolve(self.target, sub=None), self.values)
         matched = [index for index, entry in enumerate(entries) if evaluate_entry(bound, entry)]
         if not matched:
             if self.clears or self.op is Op.REPLACE:
@@ -174,7 +174,8 @@ class Change:
             if not isinstance(term, Compare) or term.op is not Comparison.EQ:
                 break
             sub = self.attribute.sub(term.path.text)
-            value = self.values.read(sub, term.value, self.attribute.name) if sub else None
+            raw = str(term.value) if isinstance(term.value, str) else term.value
+            value = self.values.read(sub, raw, self.attribute.name) if sub else None
             if sub is None or sub.read_only or value is None:
                 break
             entry[sub.name] = value

@@ -44,7 +44,7 @@ def edit(
     if members.sub is not None or (node is not None and op is not Op.REMOVE):
         raise errors.Mutability("A member cannot be changed: remove it and add the other.")
     if node is not None:
-        return _removal(bind_within(node, members))
+        return _removal(bind_within(node, members, values))
     if op is Op.REMOVE and raw is None:
         return ReplaceMembers(())
     ids = member_ids(values, members.attribute, raw)

@@ -41,6 +41,7 @@ from bridge.core.schema.resource_types import (
     Target,
 )
 from bridge.core.schema.tolerance import LENIENT, PROFILES, STRICT, Quirk, Tolerance
+from bridge.core.schema.values import ValueReader
 
 __all__ = [
     "COMMON",
@@ -69,6 +70,7 @@ __all__ = [
     "Tolerance",
     "Type",
     "Uniqueness",
+    "ValueReader",
     "comparison_key",
     "index_keys",
     "name_key",

@@ -16,7 +16,10 @@ class Quirk(StrEnum):
     """One departure from RFC 7643 or 7644 that real clients show."""
 
     STRING_BOOLEAN = "string-boolean"
-    """`"True"` or `"false"` for a boolean (Entra ID without its compatibility flag; OneLogin)."""
+    """`"True"` or `"false"` for a boolean, in filters too (Entra ID without its compatibility flag;
+    OneLogin)."""
+    UNQUOTED_LITERAL = "unquoted-literal"
+    """A text without quotes in a filter (Microsoft's sample requests: `userName sw O`)."""
     NUMBER_AS_STRING = "number-as-string"
     """`701984` for a string (Okta's documentation of employeeNumber and postalCode)."""
     SINGLE_AS_LIST = "single-as-list"

@@ -43,16 +43,35 @@ def test_quirks_are_counted_and_audited(bridge: Bridge) -> None:
         assert counted(bridge) == {"string-boolean": 3, "number-as-string": 1}
         created(http.post("/Users", json=a_user("plain")))
         assert sum(counted(bridge).values()) == 4
+        for _ in range(2):
+            for path in ("/Users", "/"):
+                found = http.get(path, params={"filter": 'userName sw plain and active eq "True"'})
+                assert found.status_code == 200
+        assert counted(bridge) == {
+            "string-boolean": 7, "number-as-string": 1, "unquoted-literal": 4,
+        }  # fmt: skip
+        path = "emails[type eq work].value"
+        body = {"op": "add", "path": path, "value": "a@example.com"}
+        answer = http.patch(place, json={"schemas": schemas, "Operations": [body]})
+        assert answer.json()["emails"] == [{"type": "work", "value": "a@example.com"}]
+        assert counted(bridge)["unquoted-literal"] == 5
     assert bridge.stop() == 0
     with closing(sqlite3.connect(bridge.directory / "bridge.db")) as journal:
         rows = journal.execute(
             "SELECT detail FROM audit WHERE action LIKE 'resource.%' ORDER BY sequence"
+        ).fetchall()
+        searched = journal.execute(
+            "SELECT detail FROM audit WHERE action = 'search.tolerated'"
         ).fetchall()
     assert [json.loads(detail).get("tolerated") for (detail,) in rows] == [
         ["number-as-string", "string-boolean"],
         ["string-boolean"],
         ["string-boolean"],
         None,
+        ["unquoted-literal"],
+    ]
+    assert [json.loads(detail) for (detail,) in searched] == [
+        {"tolerated": ["string-boolean", "unquoted-literal"]}
     ]
 
 
@@ -70,3 +89,5 @@ def test_the_profile_of_the_connection_decides(served: Served, profile: str) -> 
             assert answer.status_code == (201 if quirk in allowed else 400), (quirk, answer.text)
             if quirk not in allowed:
                 assert refused(answer, 400, answer.json()["scimType"])
+        found = idp.http.get("/Users", params={"filter": "userName eq a"})
+        assert found.status_code == (200 if Quirk.UNQUOTED_LITERAL in allowed else 400)

@@ -28,10 +28,10 @@ def asked(
 ) -> tuple[list[MutableMapping[str, Any]], list[Any], Metrics]:
     """Send one request through the log; return log lines, messages sent and metrics."""
     metrics = Metrics()
-    authenticate = naming(lambda _header: Caller("org", "conn", "okta", "tok"), metrics)
+    authenticate = naming(lambda _header, _address: Caller("org", "conn", "okta", "tok"), metrics)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        authenticate("Bearer secret")
+        authenticate("Bearer secret", "")
         if failure:
             raise failure
         await send({"type": "http.response.start", "status": status, "headers": []})

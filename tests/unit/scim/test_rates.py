@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.auth.rates import Rate
 from bridge.auth.tokens import Caller
 from bridge.core.errors import TooManyRequests
 from bridge.scim.rates import BURST_SECONDS, Rates
@@ -78,3 +79,23 @@ def test_a_slow_rate_still_lets_one_in() -> None:
     with pytest.raises(TooManyRequests) as refusal:
         rates.count(caller("c1"))
     assert refusal.value.retry_after_seconds == 20
+
+
+def test_what_is_charged_is_paid_by_the_next_ones() -> None:
+    clock = Clock()
+    rates = Rates(2.0, 0.0, clock)
+    rates.count(caller("c1"))
+    rates.charge(caller("c1"), 29)
+    assert wait_told(rates, caller("c1")) == 6
+    clock.now += 5.5
+    assert wait_told(rates, caller("c1")) == 0
+    rates.charge(caller("c1"), 1)
+    assert wait_told(rates, caller("c2")) == 0
+
+
+def test_keys_that_rest_longest_are_forgotten_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bridge.auth.rates.KEYS_KEPT", 2)
+    rate = Rate(1.0, 1.0, Clock())
+    for key in ("a", "b", "a", "c"):
+        rate.take(key)
+    assert [rate.wait_seconds(key) > 0 for key in "abc"] == [True, False, True]

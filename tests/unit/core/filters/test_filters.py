@@ -25,7 +25,16 @@ from bridge.core.filters.grammar import (
     FILTER_LIMIT_BYTES,
     TERM_LIMIT,
 )
-from bridge.core.schema import ENTERPRISE_URN, GROUP, USER, USER_URN
+from bridge.core.schema import (
+    ENTERPRISE_URN,
+    GROUP,
+    LENIENT,
+    STRICT,
+    USER,
+    USER_URN,
+    Quirk,
+    ValueReader,
+)
 
 WORST_SECONDS = 0.010
 
@@ -324,6 +333,30 @@ def test_E_4_string_booleans_in_filters(literal: str) -> None:
 def test_R_22_what_cannot_be_asked_is_refused(text: str) -> None:
     with pytest.raises(InvalidFilter):
         bind(parse_filter(text), USER)
+
+
+@pytest.mark.parametrize(
+    ("text", "quirk"),
+    [
+        ("userName sw O", Quirk.UNQUOTED_LITERAL),
+        ("meta.created gt 2015-10-10T14:38:21.8617979-07:00", Quirk.UNQUOTED_LITERAL),
+        ("emails[type eq work]", Quirk.UNQUOTED_LITERAL),
+        ('active eq "True"', Quirk.STRING_BOOLEAN),
+        ('roles[primary eq "false"]', Quirk.STRING_BOOLEAN),
+        ("externalId eq 701984", Quirk.NUMBER_AS_STRING),
+        ("title eq true", Quirk.UNQUOTED_LITERAL),
+        ('userName eq "O" and active eq true and title pr', None),
+    ],
+)
+def test_E_4_what_is_tolerated_in_a_filter_is_named(text: str, quirk: Quirk | None) -> None:
+    values = ValueReader(LENIENT)
+    bind(parse_filter(text), USER, values)
+    assert values.tolerated == ({quirk} if quirk else set())
+    if quirk:
+        with pytest.raises(InvalidFilter):
+            bind(parse_filter(text), USER, ValueReader(STRICT))
+    else:
+        bind(parse_filter(text), USER, ValueReader(STRICT))
 
 
 def test_E_14_members_are_compared_by_their_value() -> None:
