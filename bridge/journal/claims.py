@@ -30,6 +30,7 @@ from bridge.core.backend import Link
 from bridge.core.changes import ChangeRecord
 from bridge.core.delivery import Look, NextState
 from bridge.core.resources import Entity
+from bridge.journal.guard_tables import HELD
 from bridge.journal.history import pending_rows
 from bridge.journal.passwords import Waiting
 from bridge.journal.statements import ONE, ZERO, among, prepared
@@ -138,7 +139,7 @@ _SETTLE = prepared(
                 func.coalesce(cursor.c.deferred_since, _NOW),
             )
         ),
-        parked=bindparam("park"),
+        parked=case((cursor.c.parked == HELD, HELD), else_=bindparam("park", type_=Integer)),
         last_error=bindparam("error"),
         next_step=bindparam("step"),
         updated=_NOW,

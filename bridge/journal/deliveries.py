@@ -8,11 +8,23 @@ from enum import StrEnum
 from typing import Any
 
 import attrs
-from sqlalchemy import BigInteger, Integer, and_, bindparam, case, func, literal, select, update
+from sqlalchemy import (
+    BigInteger,
+    Integer,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    update,
+)
 
 from bridge.core.delivery import Look
 from bridge.core.resources import Entity
 from bridge.journal import passwords
+from bridge.journal.guard_tables import HELD
 from bridge.journal.statements import ONE, ZERO, Prepared, prepared
 from bridge.journal.store import Reader, Transaction
 from bridge.journal.tables import backend, change, cursor, resource
@@ -32,6 +44,7 @@ class DeliveryState(StrEnum):
     DEFERRED = "deferred"
     RETRYING = "retrying"
     PARKED = "parked"
+    HELD = "held"
 
 
 @attrs.frozen
@@ -116,6 +129,11 @@ _PENDING = prepared(
     .order_by(cursor.c.next_at)
     .limit(bindparam("room"))
 )
+_HELD = prepared(
+    _DELIVERIES.where(_OF_BACKEND, cursor.c.parked == literal_column("2"))
+    .order_by(cursor.c.updated)
+    .limit(bindparam("room"))
+)
 _COUNT_PENDING = prepared(
     select(func.count()).where(
         _OF_BACKEND,
@@ -151,7 +169,7 @@ _OLDEST = prepared(
 
 _NOW = bindparam("now", type_=BigInteger)
 _AGAIN = {
-    "parked": 0,
+    "parked": case((cursor.c.parked == HELD, HELD), else_=0),
     "attempts": 0,
     "next_at": _NOW,
     "deferred_since": None,
@@ -166,7 +184,7 @@ _AFRESH = {  # also what is being delivered right now: its worker finds another 
     "epoch": cursor.c.epoch + 1,
     "next_at": case((cursor.c.owner.is_(None), _NOW), else_=cursor.c.next_at),
 }
-_IDLE = (cursor.c.pending == ONE, cursor.c.owner.is_(None))
+_IDLE = (cursor.c.pending == ONE, cursor.c.owner.is_(None), cursor.c.parked != HELD)
 _RETRY = prepared(update(cursor).where(*_KEY, *_IDLE).values(_AGAIN))
 _RETRY_PARKED = prepared(update(cursor).where(_OF_BACKEND, cursor.c.parked == ONE).values(_AGAIN))
 _SKIP = prepared(
@@ -204,6 +222,11 @@ def of_entity(reader: Reader, organization: str, entity_id: str) -> list[Deliver
 def parked(reader: Reader, backend_name: str, limit: int = 1000) -> list[Delivery]:
     """Return what is parked for a backend, the longest parked first."""
     return [_delivery(row) for row in reader.rows(_PARKED, backend=backend_name, room=limit)]
+
+
+def held(reader: Reader, backend_name: str, limit: int = 1000) -> list[Delivery]:
+    """Return what a hold keeps from a backend, the longest held first."""
+    return [_delivery(row) for row in reader.rows(_HELD, backend=backend_name, room=limit)]
 
 
 def pending(reader: Reader, backend_name: str, limit: int = 1000) -> list[Delivery]:
@@ -292,7 +315,7 @@ def _state(
     attempts: int, waits: int, is_parked: int, owner: str | None, deferred_since: int | None
 ) -> DeliveryState:
     if is_parked:
-        return DeliveryState.PARKED
+        return DeliveryState.HELD if is_parked == HELD else DeliveryState.PARKED
     if not waits:
         return DeliveryState.IN_SYNC
     if owner is not None:
