@@ -20,6 +20,11 @@ class Received:
     headers: Mapping[str, str]
     event: Mapping[str, Any]
 
+    @property
+    def id(self) -> str:
+        """The event's id, the same at every attempt."""
+        return self.headers["webhook-id"]
+
 
 @attrs.define
 class Answer:

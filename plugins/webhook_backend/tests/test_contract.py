@@ -1,7 +1,7 @@
 """The webhook backend keeps the contract against a receiver that folds events into a state.
 
-The receiver does what the documentation tells receivers to do: verify the signature, and drop an
-event whose version is not above the highest one seen of its resource.
+The receiver does what the documentation tells receivers to do: verify the signature, drop what it
+has had by its id, and what is older than the newest it has seen of the same resource.
 """
 
 import contextlib
@@ -13,14 +13,15 @@ from typing import Any
 
 import pytest
 
-from bridge.plugin import Backend, Secret
-from bridge.testing import BackendContract, BackendHarness, Held, Person, Team
+from bridge.plugin import FOLDER, WORKSPACE, Access, AccessState, Backend, Level, Secret
+from bridge.testing import BackendContract, BackendHarness, Held, Place, held_of
 from bridge_webhook.plugin import bridge_backend_types
 from bridge_webhook.settings import Settings
 
 
 class WebhookHarness(BackendHarness):
     type = bridge_backend_types()[0]
+    takes_access = True
 
     def __init__(self, receiver: Any, secret: str) -> None:
         super().__init__()
@@ -63,35 +64,38 @@ class WebhookHarness(BackendHarness):
         versions: dict[str, int] = {}
         documents: dict[str, Any] = {}
         members: dict[str, frozenset[str]] = {}
+        access: dict[str, dict[str, Access]] = {}
+        seen: set[str] = set()
         for received in self.receiver.received:
-            data = received.event["data"]
-            key = data["id"]
-            if data["organization"] != organization or data["version"] <= versions.get(key, 0):
+            data, key = received.event["data"], received.event["data"]["id"]
+            late = data["version"] < versions.get(key, 0)
+            if data["organization"] != organization or late or received.id in seen:
                 continue
+            seen.add(received.id)
             versions[key] = data["version"]
+            if "users" in data:
+                users = {user["id"]: user for user in data["users"]}
+                held = {k: v for k, v in access.get(key, {}).items() if k not in users}
+                if received.event["type"] != "access.revoked":
+                    held |= {user: level(told) for user, told in users.items()}
+                access[key] = held
+                continue
             documents[key] = (data["resource"], data.get("attributes"))
             delta = data.get("members", {"added": [], "removed": []})
             gone = {member["id"] for member in delta["removed"]}
             came = {member["id"] for member in delta["added"]}
             members[key] = (members.get(key, frozenset()) - gone) | came
         return {
-            key: held(resource, document, members[key])
+            key: Place(document["displayName"], frozenset(access.get(key, {}).values()))
+            if resource in {WORKSPACE, FOLDER}
+            else held_of(resource, document, members[key])
             for key, (resource, document) in documents.items()
-            if document is not None and resource in {"User", "Group"}
+            if document is not None and resource in {"User", "Group", WORKSPACE, FOLDER}
         }
 
 
-def held(resource: str, document: Any, members: frozenset[str]) -> Person | Team:
-    if resource == "Group":
-        return Team(document["displayName"], members)
-    name, emails = document.get("name", {}), document.get("emails", [])
-    return Person(
-        document["userName"],
-        name.get("givenName"),
-        name.get("familyName"),
-        emails[0]["value"] if emails else None,
-        document["active"],
-    )
+def level(told: Any) -> Access:
+    return Access(told["id"], Level(told["level"]), AccessState(told["state"]))
 
 
 class TestWebhook(BackendContract):
