@@ -18,11 +18,12 @@ from bridge.auth.admins import AdminAuthenticator
 from bridge.auth.failures import Failures
 from bridge.auth.tokens import Authenticator
 from bridge.bootstrap.front import Front
-from bridge.config import Loaded
+from bridge.config import Guard, Loaded
 from bridge.core.errors import OperatorError, ScimError
 from bridge.engine.dispatcher import Dispatcher
 from bridge.hosting import HostedBackend, host
-from bridge.journal import backends
+from bridge.journal import backends, holds
+from bridge.journal.holds import Limits
 from bridge.journal.store import Journal, open_journal
 from bridge.operations.access import AccessLog, Routes, naming
 from bridge.operations.metrics import BackendGauges, DeliveryCounts, Metrics
@@ -130,13 +131,19 @@ def assembled(loaded: Loaded) -> Iterator[Bridge]:
     Raises OperatorError for a journal or a plugin that cannot be used.
     """
     sealer = Sealer(loaded.configuration.server.key)
-    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry, sealer)
+    hosted = host(loaded, sealer)
     journal = open_journal(loaded.journal_url)
     try:
         _name_forgotten(journal, hosted)
+        _set_guard(journal, loaded.configuration.guard)
         yield Bridge(loaded, journal, hosted)
     finally:
         journal.close()
+
+
+def _set_guard(journal: Journal, settings: Guard) -> None:
+    limits = Limits(settings.changes, settings.share_percent, settings.window_seconds)
+    journal.write_now(lambda tx: holds.set_limits(tx, limits if settings.enabled else None))
 
 
 def _name_forgotten(journal: Journal, hosted: list[HostedBackend]) -> None:

@@ -1,4 +1,4 @@
-"""`bridge backend`, `bridge deliveries` and `bridge plan`.
+"""`bridge backend` and `bridge deliveries`.
 
 Rule: what an operator does here is audited in the same transaction, in the organization it
 concerns; giving something up needs `--yes`.
@@ -26,11 +26,15 @@ deliveries = App(
     help_formatter="plain",
 )
 
+for _name, _summary in (
+    ("holds", "List the holds of the guard against mass changes."),
+    ("release", "Deliver what the guard holds."),
+    ("reject", "Never deliver what the guard holds; the targets keep what they have."),
+):
+    deliveries.command(f"bridge.cli.holding:{_name}", name=_name, help=_summary)
+
 LIST_LIMIT = 100
 """Deliveries that a list shows for each backend."""
-
-PLAN_LIMIT = 20
-"""Resources that a plan shows."""
 
 OnBackend = Annotated[str | None, Parameter(name="--backend")]
 Yes = Annotated[bool, Parameter(negative=())]
@@ -124,7 +128,7 @@ def list_deliveries(
     parked: Annotated[bool, Parameter(negative=())] = False,
     common: Common = COMMON,
 ) -> None:
-    """List what is parked, and what is pending, the longest waiting first.
+    """List what is parked, held and pending, the longest waiting first.
 
     Parameters
     ----------
@@ -137,9 +141,10 @@ def list_deliveries(
 
     def query(reader: "Reader") -> list[Any]:
         found: list[Any] = []
-        for name in _backend_names(reader, backend):
+        for name in backend_names(reader, backend):
             found += kept.parked(reader, name, LIST_LIMIT)
             if not parked:
+                found += kept.held(reader, name, LIST_LIMIT)
                 found += kept.pending(reader, name, LIST_LIMIT)
         return found
 
@@ -208,7 +213,7 @@ def retry(
         )
     with journal_of(common.load()) as journal:
         if id is None:
-            journal.read_now(lambda reader: _backend_names(reader, backend))
+            journal.read_now(lambda reader: backend_names(reader, backend))
             count = journal.write_now(lambda tx: kept.retry_parked(tx, backend))
             _done({"retried": count}, f"{count} tried again.", common)
         else:
@@ -253,56 +258,6 @@ def skip(
     _done({"skipped": 1}, "Skipped.", common)
 
 
-def plan(
-    name: str | None = None,
-    *,
-    limit: int = PLAN_LIMIT,
-    common: Common = COMMON,
-) -> int:
-    """Show what would be written next: LDIF, SQL or HTTP requests. Nothing is written.
-
-    Exit code 1: something cannot be planned. 3: the target would have to be read and cannot be.
-
-    Parameters
-    ----------
-    name
-        The backend's name; all of them by default.
-    limit
-        Resources to show for each backend.
-    """
-    from bridge.engine.planner import plan_pending
-    from bridge.hosting import host
-
-    loaded = common.load()
-    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry)
-    rows: list[dict[str, Any]] = []
-    with journal_of(loaded) as journal:
-        names = journal.read_now(lambda reader: _backend_names(reader, name))
-        for one in hosted:
-            if one.name in names:
-                rows += [
-                    {
-                        "backend": one.name,
-                        "type": planned.entity.type,
-                        "id": planned.entity.id,
-                        "applied": planned.applied,
-                        "target": planned.target,
-                        "plan": planned.text,
-                        "refusal": planned.refusal,
-                    }
-                    for planned in plan_pending(journal, one, limit=limit)
-                ]
-    if common.json:
-        write_json(rows)
-    elif not rows:
-        say("Nothing is pending.")
-    for row in rows if not common.json else ():
-        say(f"# {row['backend']}: {row['type']} {row['id']}, {row['applied']} > {row['target']}")
-        say(row["plan"] or row["refusal"] or "(in sync)")
-        say("")
-    return 1 if any(row["refusal"] for row in rows) else 0
-
-
 def _act(
     journal: "Journal",
     verb: "Callable[[Transaction, str, str, str], bool]",
@@ -316,7 +271,7 @@ def _act(
 
     def unit(tx: "Transaction") -> bool:
         organization = the_organization(tx, org).id
-        _backend_names(tx, backend_name)
+        backend_names(tx, backend_name)
         done = verb(tx, backend_name, organization, resource_id)
         if done:
             detail = {"backend": backend_name}
@@ -335,7 +290,7 @@ def _change_backend(
     cause = operator_cause()
 
     def unit(tx: "Transaction") -> None:
-        _backend_names(tx, name)
+        backend_names(tx, name)
         verb(tx, name)
         for organization in tenants.list_organizations(tx):
             tenants.audit(tx, organization.id, cause, f"backend.{action}", f"backend/{name}", {})
@@ -345,7 +300,7 @@ def _change_backend(
     _done({"name": name, "action": action}, f"{name}: {action.rstrip('e')}ed.", common)
 
 
-def _backend_names(reader: "Reader", name: str | None) -> list[str]:
+def backend_names(reader: "Reader", name: str | None) -> list[str]:
     from bridge.journal import backends
 
     known = [row.name for row in backends.every(reader)]

@@ -6,7 +6,7 @@ Rule: nothing is guessed. A key nobody reads, a value of the wrong type and an u
 file are each one line that names the place, and nothing starts.
 """
 
-from bridge.config.model import BackendTable, Configuration, Journal, Log, Scim, Server
+from bridge.config.model import BackendTable, Configuration, Guard, Journal, Log, Scim, Server
 from bridge.config.schema import json_schema
 from bridge.config.sources import Loaded, Source, load
 from bridge.config.structuring import structure
@@ -14,6 +14,7 @@ from bridge.config.structuring import structure
 __all__ = [
     "BackendTable",
     "Configuration",
+    "Guard",
     "Journal",
     "Loaded",
     "Log",

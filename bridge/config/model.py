@@ -200,6 +200,33 @@ class Journal:
 
 
 @attrs.frozen
+class Guard:
+    """`[guard]`: when changes that take much away wait for a person instead of being delivered."""
+
+    enabled: bool = attrs.field(
+        default=True,
+        metadata=meaning("Hold deletions, deactivations and ended memberships that are too many."),
+    )
+    changes: int = attrs.field(
+        default=10,
+        validator=_between(0, 1_000_000),
+        metadata=meaning(
+            "Of them, how many an organization may have within the window, however few its people."
+        ),
+    )
+    share_percent: float = attrs.field(
+        default=5.0,
+        validator=_between(0, 100),
+        metadata=meaning("How many in percent of the organization's people, if that is more."),
+    )
+    window_seconds: float = attrs.field(
+        default=600.0,
+        validator=_between(60, 86_400),
+        metadata=meaning("The window, in seconds; it is counted in whole minutes."),
+    )
+
+
+@attrs.frozen
 class Log:
     """`[log]`: what is written to standard error."""
 
@@ -209,6 +236,19 @@ class Log:
     format: Literal["auto", "json", "text"] = attrs.field(
         default="auto",
         metadata=meaning("`auto` writes text to a terminal and JSON lines to anything else."),
+    )
+
+
+@attrs.frozen
+class Plugins:
+    """`[plugins]`: where backends come from besides installed distributions."""
+
+    directory: Path | None = attrs.field(
+        default=None,
+        metadata=meaning(
+            "Directory of single-file plugins, `<type>.py` each; only root and the bridge's "
+            "account may be able to write to it. Default: none."
+        ),
     )
 
 
@@ -249,7 +289,9 @@ class Configuration:
     server: Server
     scim: Scim = attrs.field(factory=Scim)
     journal: Journal = attrs.field(factory=Journal)
+    guard: Guard = attrs.field(factory=Guard)
     log: Log = attrs.field(factory=Log)
+    plugins: Plugins = attrs.field(factory=Plugins)
     backends: tuple[BackendTable, ...] = attrs.field(default=())
     schemas: tuple[Mapping[str, Any], ...] = attrs.field(
         default=(), metadata=meaning("Further SCIM schemas, in the form of RFC 7643 section 7.")

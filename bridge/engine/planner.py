@@ -26,7 +26,8 @@ PLAN_LIMIT = 1000
 class Planned:
     """One entity's plan: `text` is what would be written, empty where nothing would be.
 
-    `refusal` says why there is no plan (yet): the kind of outcome and its reason.
+    `refusal` says why there is no plan (yet): the kind of outcome and its reason. `held`: the
+    guard against mass changes keeps it back.
     """
 
     entity: Entity
@@ -34,20 +35,22 @@ class Planned:
     target: int
     text: str = ""
     refusal: str = ""
+    held: bool = False
 
 
 def plan_pending(
     journal: Journal, hosted: HostedBackend, *, limit: int = PLAN_LIMIT
 ) -> Iterator[Planned]:
-    """Plan what is pending for a backend, the longest due first, and write nothing.
+    """Plan what is pending for a backend, then what is held, the longest first; write nothing.
 
     The host need not be running, nor stopped. Raises what opening the backend raises.
     """
-    pending = journal.read_now(partial(claims.pending, backend=hosted.name, limit=limit))
+    found = partial(claims.pending, backend=hosted.name, limit=limit)
     backend = hosted.open()
     try:
-        for claim in pending:
-            yield _plan(journal, hosted, backend, claim)
+        for held in (False, True):
+            for claim in journal.read_now(partial(found, held=held)):
+                yield attrs.evolve(_plan(journal, hosted, backend, claim), held=held)
     finally:
         backend.close()
 

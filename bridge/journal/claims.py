@@ -21,6 +21,7 @@ from sqlalchemy import (
     case,
     func,
     literal,
+    literal_column,
     select,
     update,
 )
@@ -92,14 +93,13 @@ _PENDING = (
             password.c.backend == cursor.c.backend,
         ),
     )
-    .where(*_WAITING)
     .order_by(cursor.c.next_at)
     .limit(bindparam("room"))
 )
-_FIND_PENDING = prepared(_PENDING)
-_FIND_DUE = prepared(
-    _PENDING.where(cursor.c.next_at <= _NOW).with_for_update(of=cursor, skip_locked=True)
-)
+_FIND_PENDING = prepared(_PENDING.where(*_WAITING))
+_FIND_HELD = prepared(_PENDING.where(_WAITING[0], cursor.c.parked == literal_column("2")))
+_DUE = _PENDING.where(*_WAITING, cursor.c.next_at <= _NOW)
+_FIND_DUE = prepared(_DUE.with_for_update(of=cursor, skip_locked=True))
 _NEXT_DUE = prepared(select(func.min(cursor.c.next_at)).where(*_WAITING))
 _LEASE = prepared(
     update(cursor)
@@ -284,9 +284,9 @@ def claim(
     return claims
 
 
-def pending(reader: Reader, backend: str, limit: int) -> list[Claim]:
-    """Return what is pending and not parked, the longest due first, without leasing it."""
-    found = reader.rows(_FIND_PENDING, backend=backend, room=limit)
+def pending(reader: Reader, backend: str, limit: int, *, held: bool = False) -> list[Claim]:
+    """Return what is due or will be, or what is held, the longest first, without leasing it."""
+    found = reader.rows(_FIND_HELD if held else _FIND_PENDING, backend=backend, room=limit)
     return [_claim(reader, backend, row, lease=0) for row in found]
 
 

@@ -20,6 +20,7 @@ BACKEND_GAUGES = {
     "bridge_journal_depth": "Resources with changes that the backend does not hold yet",
     "bridge_delivery_lag_seconds": "Age of the oldest change that the backend does not hold yet",
     "bridge_parked": "Resources that wait for a person",
+    "bridge_held": "Resources whose changes the guard against mass changes holds back",
     "bridge_circuit_open": "1 while the backend cannot be reached",
     "bridge_backend_disabled": "1 while the backend is sent nothing until a person resumes it",
 }

@@ -18,7 +18,7 @@ from litestar import MediaType, Request, Response, Router, get
 from bridge import __version__
 from bridge.auth.tokens import Caller
 from bridge.core.errors import ScimError, Unavailable
-from bridge.journal import backends, deliveries, links
+from bridge.journal import backends, deliveries, holds, links
 from bridge.journal.backends import DISABLED, OPEN
 from bridge.journal.store import Journal, Reader
 from bridge.operations.metrics import CONTENT_TYPE, Metrics
@@ -97,12 +97,14 @@ def stand(reader: Reader, organization: str, resource_id: str) -> list[dict[str,
 def backend_figures(reader: Reader) -> dict[str, dict[str, float]]:
     """Return the values of `metrics.BACKEND_GAUGES` by backend."""
     figures: dict[str, dict[str, float]] = {}
+    held = holds.held_by_backend(reader)
     for row in backends.every(reader):
         lag = deliveries.lag(reader, row.name)
         figures[row.name] = {
             "bridge_journal_depth": lag.pending,
             "bridge_delivery_lag_seconds": lag.oldest_seconds,
             "bridge_parked": lag.parked,
+            "bridge_held": held.get(row.name, 0),
             "bridge_circuit_open": float(row.state == OPEN),
             "bridge_backend_disabled": float(row.state == DISABLED),
         }

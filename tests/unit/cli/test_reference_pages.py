@@ -18,7 +18,7 @@ from bridge.config import Configuration
 from bridge.config.model import MEANING
 from bridge.config.structuring import alternatives, field_types
 from bridge.core.secret import Secret
-from bridge.hosting import load_backend_types
+from bridge.loading import load_backend_types
 
 PAGES = Path(__file__).parents[3] / "docs" / "reference"
 BEGIN, END = "<!-- made from the code: begin -->", "<!-- made from the code: end -->"
@@ -26,7 +26,7 @@ FIRST_PARTY = ("ldap", "sql", "webhook")
 
 
 def configuration() -> str:
-    sections = [(name, f"[{name}]") for name in ("server", "scim", "journal", "log")]
+    sections = [(name, f"[{name}]") for name in ("server", "scim", "journal", "log", "plugins")]
     kinds = field_types(Configuration)
     lines = []
     for name, title in sections:
