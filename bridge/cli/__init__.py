@@ -34,11 +34,11 @@ _COMMANDS = {
     "token": ("tenants:token", "API tokens of connections."),
     "backend": ("delivering:backend", "Backends: state, lag, pause, resume."),
     "deliveries": ("delivering:deliveries", "What is not delivered yet, and what to do about it."),
-    "plan": ("delivering:plan", "Show what would be written to a backend next."),
+    "plan": ("planning:plan", "Show what would be written to a backend next."),
     "simulate": ("simulate:app", "Play an identity provider against a running bridge."),
     "explain": ("inspecting:explain", "Explain an error code."),
     "config": ("inspecting:config", "The configuration in effect, and its schema."),
-    "plugin": ("inspecting:plugin", "Installed backend plugins."),
+    "plugin": ("plugins:plugin", "Backend plugins: list them, make one, try one."),
 }
 
 

@@ -1,4 +1,4 @@
-"""`bridge check`, `bridge explain`, `bridge config` and `bridge plugin`.
+"""`bridge check`, `bridge explain` and `bridge config`.
 
 Rule: these look and never change anything.
 """
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 config = App(
     name="config", help="The configuration in effect, and its schema.", help_formatter="plain"
 )
-plugin = App(name="plugin", help="Installed backend plugins.", help_formatter="plain")
 
 _FINDING_COLUMNS = ("where", "result", "code", "message", "next_step")
 
@@ -32,7 +31,7 @@ def show(*, common: Common = COMMON) -> None:
     from bridge.hosting import host
 
     loaded = common.load()
-    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry)
+    hosted = host(loaded)
     rows = [
         {"key": key, "value": value, "source": str(_source(loaded, key, Source.DEFAULT))}
         for key, value in _effective(loaded, hosted)
@@ -52,7 +51,7 @@ def schema(*, json: Json = False) -> None:
     from json import dumps
 
     from bridge.config import json_schema
-    from bridge.hosting import installed_plugins, load_backend_types
+    from bridge.loading import installed_plugins, load_backend_types
 
     kinds = load_backend_types(found.name for found in installed_plugins())
     made = json_schema({name: kind.settings for name, kind in kinds.items()})
@@ -60,21 +59,6 @@ def schema(*, json: Json = False) -> None:
         write_json(made)
     else:
         say(dumps(made, indent=2, ensure_ascii=False))
-
-
-@plugin.command(name="list")
-def list_plugins(*, json: Json = False) -> None:
-    """List the installed backend plugins; none is imported.
-
-    Parameters
-    ----------
-    json
-        Print JSON.
-    """
-    from bridge.hosting import installed_plugins
-
-    rows = [attrs.asdict(found) for found in installed_plugins()]
-    write_rows(rows, ("name", "distribution", "version", "module"), as_json=json)
 
 
 def explain(code: str, *, json: Json = False) -> None:
@@ -114,7 +98,7 @@ def check(*, common: Common = COMMON) -> int:
 
     loaded = common.load()
     rows = [_fine("configuration", f"{loaded.path} is understood.")]
-    hosted = host(loaded.configuration.backends, loaded.directory, loaded.registry)
+    hosted = host(loaded)
     rows.append(_fine("plugins", f"{len(hosted)} backends are configured."))
     rows.append(_fine("journal", _journal(loaded.journal_url)))
     code = 0
@@ -176,7 +160,7 @@ def _fine(where: str, message: str) -> dict[str, Any]:
 
 def _effective(loaded: "Loaded", hosted: "list[HostedBackend]") -> Iterator[tuple[str, str]]:
     whole = loaded.configuration
-    for section in ("server", "scim", "journal", "log"):
+    for section in ("server", "scim", "journal", "log", "plugins"):
         yield from _leaves(section, getattr(whole, section))
     for rtype in loaded.registry.resource_types:
         urns = [rtype.schema.id, *(extension.schema.id for extension in rtype.extensions)]

@@ -11,7 +11,7 @@ from bridge.testing.contract import BackendContract  # noqa: E402
 from bridge.testing.fault_proxy import FaultProxy  # noqa: E402
 from bridge.testing.harness import BackendHarness, Carrier  # noqa: E402
 from bridge.testing.stories import Kept, Story, load, load_all  # noqa: E402
-from bridge.testing.world import Held, Person, Place, Team, World  # noqa: E402
+from bridge.testing.world import Held, Person, Place, Team, World, held_of  # noqa: E402
 
 __all__ = [
     "BackendContract",
@@ -25,6 +25,7 @@ __all__ = [
     "Story",
     "Team",
     "World",
+    "held_of",
     "load",
     "load_all",
 ]

@@ -44,8 +44,8 @@ class BackendContract(
         raise NotImplementedError("override the fixture `harness`")
 
     @pytest.fixture
-    def world(self) -> World:
-        return World()
+    def world(self, harness: BackendHarness) -> World:
+        return World(harness.organizations[0])
 
     @pytest.fixture
     def carrier(self, harness: BackendHarness, world: World) -> Iterator[Carrier]:

@@ -46,7 +46,7 @@ class FollowingLaws:
             assert carrier.look(snapshot.entity.id).steps == ()
 
     def test_organizations_do_not_meet(self, harness: BackendHarness) -> None:
-        carriers = [Carrier(harness, World(organization)) for organization in ("acme", "globex")]
+        carriers = [Carrier(harness, World(organization)) for organization in harness.organizations]
         for carrier in carriers:
             for change in JOURNEYS["deletes-a-member"](carrier.world):
                 carrier.carry(change)

@@ -33,6 +33,9 @@ class BackendHarness:
     type: BackendType
     """What the plugin registers."""
 
+    organizations: tuple[str, str] = ("acme", "globex")
+    """Two organizations that the target holds nothing of at first."""
+
     secrets: Sequence[str] = ()
     """Secret texts in the settings; none may appear in what a person reads."""
 
@@ -56,6 +59,11 @@ class BackendHarness:
         `self.links` tell which resource a thing in the target is, where it does not say so.
         """
         raise NotImplementedError
+
+    def judge(self, carrier: "Carrier") -> None:
+        """Assert that the target holds what the carrier's world says, and nothing else."""
+        held = self.held(carrier.world.organization)
+        assert held == self.representable(carrier.world.expected())
 
     def representable(self, expected: Held) -> Held:
         """Return what of that this kind of target is able to hold: all of it, unless overridden."""
@@ -136,7 +144,7 @@ class Carrier:
 
     def expect(self) -> None:
         """The target holds what the world says, and nothing else."""
-        assert self.held() == self.harness.representable(self.world.expected())
+        self.harness.judge(self)
 
     def plan(self, *changes: ChangeRecord) -> Plan:
         """Return the plan for changes of one entity that trusts them."""

@@ -1,8 +1,9 @@
-"""The pytest plugin that ships with the host: stories, golden files and the contract's markers.
+"""The pytest plugin that ships with the host: stories, golden files and the contract suite.
 
     def test_plan_reads_as_sql(story, golden):
         golden(f"{story.name}.sql", str(my_plan_of(story)))
 
+`pytest --bridge-backend=MODULE:NAME` runs the contract (`bridge.testing.given`).
 `pytest --golden-update` rewrites the golden files of the tests that run; the diff is the review.
 
 Rule: without that option a test only reads; a golden file that is missing fails.
@@ -10,13 +11,18 @@ Rule: without that option a test only reads; a golden file that is missing fails
 
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
+from bridge.testing.given import given
 from bridge.testing.stories import load_all
 
 STORIES = "tests/stories"
 """Where stories are looked for, from pytest's root directory, unless `--stories` says otherwise."""
+
+SUITE = Path(__file__).with_name("suite.py")
+"""The test module that `--bridge-backend` adds."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,6 +31,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--golden-update", action="store_true", help="rewrite golden files instead of comparing"
     )
     group.addoption("--stories", metavar="DIR", help=f"folder of stories (default: {STORIES})")
+    group.addoption(
+        "--bridge-backend",
+        metavar="MODULE:NAME",
+        help="run the contract suite for this backend type, or with this harness class",
+    )
+    group.addoption(
+        "--bridge-settings",
+        metavar="FILE",
+        help="TOML file of the backend's settings; {folder} in it is an empty folder",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "slow: takes longer than ten seconds")
+    if backend := config.getoption("--bridge-backend"):
+        # Asked now, so that a mistake is one line and not one error per law.
+        with TemporaryDirectory() as folder:
+            given(backend, config.getoption("--bridge-settings"), Path(folder)).close()
+        if config.args_source is not pytest.Config.ArgsSource.ARGS:
+            config.args.clear()
+        config.args.append(str(SUITE))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

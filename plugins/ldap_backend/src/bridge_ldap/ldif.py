@@ -36,7 +36,7 @@ def change(kind: str, name: str, values: Iterable[Value]) -> tuple[str, ...]:
 def _is_safe(value: str) -> bool:
     return (
         value.isascii()
-        and not any(character in value for character in "\0\r\n")
+        and value.isprintable()  # no line ends, and nothing that would move a terminal
         and value[:1] not in (*_UNSAFE_FIRST,)
         and not value.endswith(" ")
     )
