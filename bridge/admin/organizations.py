@@ -9,14 +9,11 @@ from litestar import Response, get, patch, post
 from bridge.admin.bodies import Body
 from bridge.admin.calls import INSTALLATION_ONLY, CallDependency
 from bridge.admin.pages import PAGE_DEFAULT, After, Limit, Page, decode_cursor, page_of
-from bridge.codec import from_micros
-from bridge.core.errors import NotFound, OperatorError
+from bridge.admin.shapes import checked_name, time_of
+from bridge.core.errors import NotFound
 from bridge.journal import tenants
 from bridge.journal.store import Reader
 from bridge.journal.tenants import Organization
-
-NAME_CHARACTERS = 200
-"""Longest name of an organization, workspace, folder, connection or token."""
 
 
 class Me(msgspec.Struct, frozen=True):
@@ -41,22 +38,9 @@ class Named(Body, frozen=True):
     name: str
 
 
-def checked_name(name: str) -> str:
-    """Return a name without white space around it. Raises OperatorError BRG-NAME-INVALID."""
-    shown = name.strip()
-    if not 0 < len(shown) <= NAME_CHARACTERS or not shown.isprintable():
-        raise OperatorError(
-            "BRG-NAME-INVALID",
-            f"A name has 1 to {NAME_CHARACTERS} printable characters.",
-            "Choose another name.",
-        )
-    return shown
-
-
 def show(organization: Organization) -> OrganizationShape:
     """Return an organization as it is shown."""
-    created = from_micros(organization.created).isoformat()
-    return OrganizationShape(organization.id, organization.name, created)
+    return OrganizationShape(organization.id, organization.name, time_of(organization.created))
 
 
 @get("/me", summary="Who this token speaks for")

@@ -9,14 +9,15 @@ import socket
 from collections.abc import Sequence
 
 from bridge.core.errors import OperatorError
+from bridge.engine.follower import Follower
 from bridge.engine.lane import Figures, Lane
 from bridge.hosting import HostedBackend
-from bridge.journal import backends, claims, passwords
+from bridge.journal import backends, claims, passwords, taking
 from bridge.journal.store import Journal, Transaction
 
 
 class Dispatcher:
-    """Delivers what the journal holds to every one of `hosted`.
+    """Delivers what the journal holds to every one of `hosted`, and follows changes of access.
 
     One event loop runs it and calls its methods.
     """
@@ -26,6 +27,7 @@ class Dispatcher:
         self._hosted = hosted
         worker = f"{socket.gethostname()}:{os.getpid()}"
         self._lanes = {one.name: Lane(journal, one, worker) for one in hosted}
+        self._follower = Follower(journal, self._wake_lanes)
 
     async def run(self) -> None:
         """Deliver until `stop`. A backend that is new here starts with every live resource.
@@ -34,22 +36,24 @@ class Dispatcher:
         Raises OperatorError BRG-ENGINE-001 for a name that belonged to another type of backend.
         """
         await self._journal.write(self._enrol)
-        await asyncio.gather(*(lane.run() for lane in self._lanes.values()))
+        await asyncio.gather(self._follower.run(), *(lane.run() for lane in self._lanes.values()))
 
     def wake(self) -> None:
         """Have every lane look for work now, because something was written."""
-        for lane in self._lanes.values():
-            lane.wake()
+        self._follower.wake()
+        self._wake_lanes()
 
     async def stop(self, grace_seconds: float) -> bool:
         """Hand back what waits and finish what is under way; False where the grace ran out.
 
         What is under way then keeps its lease: whoever finds it looks at the target first.
         """
+        self._follower.stop()
         for lane in self._lanes.values():
             lane.stop()
         try:
             async with asyncio.timeout(grace_seconds):
+                await self._follower.closed()
                 await asyncio.gather(*(lane.closed() for lane in self._lanes.values()))
         except TimeoutError:
             return False
@@ -58,6 +62,10 @@ class Dispatcher:
     def figures(self) -> dict[str, Figures]:
         """Return the figures of every lane by backend name."""
         return {name: lane.figures() for name, lane in self._lanes.items()}
+
+    def _wake_lanes(self) -> None:
+        for lane in self._lanes.values():
+            lane.wake()
 
     def _enrol(self, tx: Transaction) -> None:
         for one in self._hosted:
@@ -70,5 +78,6 @@ class Dispatcher:
                     f"Give the new one another name, or `bridge backend remove {one.name}` first.",
                 )
             backends.add(tx, one.name, one.type.name)
+            taking.set_untaken(tx, one.name, one.untaken)
             claims.clear_leases(tx, one.name)
         passwords.set_takers(tx, [one.name for one in self._hosted if one.sealer])

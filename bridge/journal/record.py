@@ -18,6 +18,8 @@ from sqlalchemy import (
     and_,
     bindparam,
     case,
+    exists,
+    not_,
     select,
 )
 from sqlalchemy import (
@@ -28,25 +30,30 @@ from sqlalchemy import (
 )
 
 from bridge.codec import CHANGE_COLUMNS, change_row, encode, to_micros
+from bridge.core.access import UNCHANGED, AccessDelta
 from bridge.core.changes import Cause, ChangeRecord, MemberDelta, Operation, between, snapshot
-from bridge.core.errors import Unavailable, Uniqueness
+from bridge.core.errors import PayloadTooLarge, Unavailable, Uniqueness
 from bridge.core.members import MemberEdit
 from bridge.core.resources import Attributes, Entity, Member, Resource
 from bridge.core.schema import ResourceType
 from bridge.core.schema.keys import IndexKeys, index_keys
-from bridge.journal import members, membership, passwords, resources, tables
+from bridge.journal import holds, marking, members, membership, passwords, resources, tables
 from bridge.journal.statements import ONE, ZERO, Prepared, insert, insert_into, prepared
 from bridge.journal.store import Transaction
 from bridge.journal.tenants import audit
 from bridge.sealing import Sealed
 
-_r, _v, _m, _b, _c = (
+_r, _v, _m, _b, _c, _u = (
     tables.resource,
     tables.resource_value,
     tables.member,
     tables.backend,
     tables.cursor,
+    tables.untaken,
 )
+
+DOCUMENT_LIMIT_BYTES = 256 * 1024
+"""Largest resource, its members apart: a page of a thousand has to fit into memory."""
 
 
 def _is(*columns: ColumnElement[Any]) -> list[ColumnElement[bool]]:
@@ -104,7 +111,14 @@ _following = insert(_c).from_select(
         ONE,
         bindparam("now", type_=_c.c.updated.type),
         bindparam("now", type_=_c.c.updated.type),
-    ).where(_b.c.state != "removed"),
+    ).where(
+        _b.c.state != "removed",
+        not_(
+            exists().where(
+                _u.c.backend == _b.c.name, _u.c.type == bindparam("type", type_=_c.c.type.type)
+            )
+        ),
+    ),
 )
 # A waiting cursor keeps its turn and a parked one stays parked: only its target moves. One that
 # lacked nothing is due at once, even if it was to be verified later.
@@ -136,7 +150,7 @@ def create(
     """Write a new resource at version 1 and return it; `tolerated` goes into the audit row.
 
     Raises Uniqueness when its name, or another unique value, is taken; InvalidValue for a member
-    id that names no possible member.
+    id that names no possible member; PayloadTooLarge for a document that is too large.
     """
     at = _shown_time(cause)
     resource = Resource(Entity(organization, rtype.name, resource_id), 1, attributes, at, at)
@@ -149,7 +163,7 @@ def create(
         id=resource_id,
         type=rtype.name,
         version=1,
-        document=encode(attributes),
+        document=_document(attributes),
         created=to_micros(at),
         last_modified=to_micros(at),
         **_columns(keys),
@@ -169,16 +183,18 @@ def update(
     cause: Cause,
     password: Sealed | None = None,
     tolerated: Collection[str] = (),
+    access: AccessDelta = UNCHANGED,
 ) -> Resource:
     """Write the next version of a resource and return it; `before` itself when nothing differs.
 
-    `tolerated`, names of departures from the standard, goes into the audit row.
+    `tolerated`, names of departures from the standard, goes into the audit row. `access` is what
+    changed for users on a workspace or folder; their rows are the caller's to write.
 
-    Raises Uniqueness and InvalidValue as `create` does, Unavailable when `before` is not current.
+    Raises what `create` does, and Unavailable when `before` is not current.
     """
     delta = membership.resolve(tx, rtype, before.entity, edits)
     kept = passwords.wanted(tx, password)
-    change = between(before.entity, before, after, delta, cause, kept)
+    change = between(before.entity, before, after, delta, cause, kept, access)
     if change is None:
         return before
     entity, version = before.entity, change.version
@@ -187,10 +203,11 @@ def update(
     else:
         was, keys = index_keys(rtype, before.attributes), index_keys(rtype, after)
         _refuse_clash(tx, rtype, entity, after, keys, was)
-        _move(tx, _REWRITE, entity, version, cause, document=encode(after), **_columns(keys))
+        _move(tx, _REWRITE, entity, version, cause, document=_document(after), **_columns(keys))
         _write_values(tx, entity, was.values, keys.values)
     _write_members(tx, entity, delta)
     _journal(tx, change, kept, tolerated)
+    _mark(tx, change)
     return attrs.evolve(before, version=version, attributes=after, last_modified=_shown_time(cause))
 
 
@@ -202,12 +219,26 @@ def delete(tx: Transaction, rtype: ResourceType, before: Resource, cause: Cause)
     Raises Unavailable when `before` is not current.
     """
     entity = before.entity
+    if entity.type == marking.GROUP:
+        marking.group_ended(tx, entity, cause)
+    if entity.type == marking.USER:
+        marking.person_ended(tx, entity, cause)
     groups = members.group_ids_of(tx, entity.organization, entity.id)
     for each in sorted([entity.id, *groups]):  # locks are always taken in this order
         if each == entity.id:
             _bury(tx, rtype, before, cause)
         else:
             _leave(tx, each, Member(entity.id, entity.type), entity.organization, cause)
+    if groups:  # what follows from a deletion is held with it, and is not counted again
+        holds.guarded(tx, entity.organization, groups, 0, cause)
+
+
+def _mark(tx: Transaction, change: ChangeRecord) -> None:
+    entity = change.entity
+    if entity.type == marking.GROUP and change.members:
+        marking.members_changed(tx, entity, change.members, change.cause)
+    if entity.type == marking.USER and "active" in change.changed:
+        marking.person_changed(tx, entity, change.cause)
 
 
 def _bury(tx: Transaction, rtype: ResourceType, before: Resource, cause: Cause) -> None:
@@ -229,7 +260,16 @@ def _leave(tx: Transaction, group_id: str, member: Member, organization: str, ca
     delta = MemberDelta(removed=(member,))
     _move(tx, _TOUCH, entity, version, cause)
     _write_members(tx, entity, delta)
-    _journal(tx, ChangeRecord(entity, version, document, document, delta, cause))
+    _journal(tx, ChangeRecord(entity, version, document, document, delta, cause), counts=False)
+
+
+def _document(attributes: Attributes) -> str:
+    document = encode(attributes)
+    if len(document.encode()) > DOCUMENT_LIMIT_BYTES:
+        raise PayloadTooLarge(
+            f"The resource exceeds the limit of {DOCUMENT_LIMIT_BYTES} bytes, its members apart."
+        )
+    return document
 
 
 def _shown_time(cause: Cause) -> datetime:
@@ -317,6 +357,8 @@ def _journal(
     change: ChangeRecord,
     password: Sealed | None = None,
     tolerated: Collection[str] = (),
+    *,
+    counts: bool = True,
 ) -> None:
     entity, members_ = change.entity, change.members
     tx.run(_CHANGE, **change_row(change))
@@ -333,6 +375,9 @@ def _journal(
         detail["changed"] = sorted(change.changed)
     if members_:
         detail |= {"added": len(members_.added), "removed": len(members_.removed)}
+    if change.access:
+        access = change.access
+        detail |= {"granted": len(access.granted), "revoked": len(access.revoked)}
     if password is not None:
         passwords.keep(tx, entity, change.version, password)
         detail["password"] = True
@@ -340,3 +385,5 @@ def _journal(
         detail["tolerated"] = sorted(tolerated)
     action = f"resource.{change.operation}"
     audit(tx, entity.organization, change.cause, action, f"{entity.type}/{entity.id}", detail)
+    if counts:
+        holds.watch(tx, change)

@@ -7,11 +7,12 @@ from sqlalchemy import bindparam, select
 
 from bridge.codec import CHANGE_COLUMNS, change_of, decode, from_micros
 from bridge.core import changes
+from bridge.core.access import TARGETS, Access, AccessState, Level
 from bridge.core.changes import Cause, ChangeRecord, MemberDelta
 from bridge.core.resources import Entity, Member, Resource
-from bridge.journal.statements import ONE, prepared
+from bridge.journal.statements import ONE, ZERO, prepared
 from bridge.journal.store import Reader
-from bridge.journal.tables import change, member, resource
+from bridge.journal.tables import access, change, member, resource
 
 _RESOURCE = prepared(
     select(
@@ -27,6 +28,15 @@ _MEMBERS = prepared(
     .where(member.c.organization == bindparam("organization"), member.c.group_id == bindparam("id"))
     .order_by(member.c.member_id)
 )
+_ACCESS = prepared(
+    select(access.c.user_id, access.c.level, access.c.state)
+    .where(
+        access.c.organization == bindparam("organization"),
+        access.c.target == bindparam("id"),
+        access.c.suspended == ZERO,
+    )
+    .order_by(access.c.user_id)
+)
 _LAST_CHANGE = prepared(
     select(*(change.c[name] for name in CHANGE_COLUMNS))
     .where(change.c.organization == bindparam("organization"), change.c.entity == bindparam("id"))
@@ -36,7 +46,7 @@ _LAST_CHANGE = prepared(
 
 
 def snapshot(reader: Reader, entity: Entity) -> ChangeRecord | None:
-    """Return the state of an entity: a CREATE record with all members, or its deletion.
+    """Return the state of an entity: a CREATE record with all members or access, or its deletion.
 
     None for an entity that never was.
     """
@@ -51,10 +61,14 @@ def snapshot(reader: Reader, entity: Entity) -> ChangeRecord | None:
         before = newest.before if newest and newest.after is None else decode(document)
         return ChangeRecord(entity, version, before, None, MemberDelta(), cause)
     members = reader.rows(_MEMBERS, organization=entity.organization, id=entity.id)
+    held: list[tuple[str, str, str]] = []
+    if entity.type in TARGETS:
+        held = reader.rows(_ACCESS, organization=entity.organization, id=entity.id)
     return changes.snapshot(
         Resource(
             entity, version, decode(document), from_micros(created), from_micros(last_modified)
         ),
         (Member(*pair) for pair in members),
         cause,
+        (Access(user, Level(level), AccessState(state)) for user, level, state in held),
     )
