@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from plugins.sql_backend.tests import servers
 from plugins.sql_backend.tests.harness import ServerHarness, SqlHarness, SqliteHarness
-from plugins.sql_backend.tests.servers import Server
+from tests import servers
+from tests.servers import Server
 
 KINDS = ("sqlite", "postgresql", "mariadb")
 

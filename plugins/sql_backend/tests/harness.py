@@ -4,6 +4,7 @@ Rule: what a target holds is read with its plain driver, never with SQLAlchemy.
 """
 
 import contextlib
+import json
 import sqlite3
 import time
 from collections.abc import Iterator
@@ -13,13 +14,16 @@ from typing import Any
 
 import attrs
 
-from bridge.plugin import Backend, Secret
-from bridge.testing import BackendHarness, Held, Person, Team
+from bridge.plugin import Access, AccessState, Backend, Level, Secret
+from bridge.testing import BackendHarness, Held, Person, Place, Team
 from bridge_sql.plugin import bridge_backend_types
 from bridge_sql.settings import Settings
-from plugins.sql_backend.tests.servers import Server, connect
+from tests.servers import Server, connect
 
-TABLES = ("users", "groups", "members", "applied")
+TABLES = (
+    *("users", "groups", "members", "workspaces", "workspace_members", "folders", "folder_access"),
+    *("applied", "bridge_schema"),
+)
 
 CANARY = "correct-horse-battery-staple"
 
@@ -28,6 +32,7 @@ class SqlHarness(BackendHarness):
     """Reads and disturbs the managed tables through one connection of the plain driver."""
 
     type = bridge_backend_types()[0]
+    takes_access = True
     settings: Settings
     plain: Any
 
@@ -38,7 +43,7 @@ class SqlHarness(BackendHarness):
         if not self.has_tables():
             return {}
         columns = "id, user_name, given_name, family_name, email, active"
-        held: dict[str, Person | Team] = {
+        held: dict[str, Person | Team | Place] = {
             key: Person(user, given, family, email, bool(active))
             for key, user, given, family, email, active in self.rows("users", columns, organization)
         }
@@ -48,6 +53,23 @@ class SqlHarness(BackendHarness):
         for group, name in self.rows("groups", "id, display_name", organization):
             held[group] = Team(name, frozenset(members.pop(group, ())))
         assert not members, "members of groups that are not there"
+        return held | self.places(organization)
+
+    def places(self, organization: str) -> dict[str, Place]:
+        held: dict[str, Place] = {}
+        for table, joined, owner in (
+            ("workspaces", "workspace_members", "workspace_id"),
+            ("folders", "folder_access", "folder_id"),
+        ):
+            access: dict[str, set[Access]] = {}
+            for key, user, level, state in self.rows(
+                joined, f"{owner}, user_id, level, state", organization
+            ):
+                one = Access(user, Level(level), AccessState(state))
+                access.setdefault(key, set()).add(one)
+            for key, name in self.rows(table, "id, display_name", organization):
+                held[key] = Place(name, frozenset(access.pop(key, ())))
+            assert not access, "access to places that are not there"
         return held
 
     def vanish(self, resource_id: str) -> None:
@@ -58,7 +80,16 @@ class SqlHarness(BackendHarness):
     def spoil(self, resource_id: str) -> None:
         self.run(f"UPDATE users SET email = 'else@example.com' WHERE id = '{resource_id}'")
         self.run(f"UPDATE groups SET display_name = 'else' WHERE id = '{resource_id}'")
-        self.run(f"UPDATE members SET member_id = 'nobody' WHERE group_id = '{resource_id}'")
+        if self.run(f"SELECT 1 FROM members WHERE group_id = '{resource_id}'"):
+            self.run(f"DELETE FROM members WHERE group_id = '{resource_id}'")
+            self.run(f"INSERT INTO members VALUES ('acme', '{resource_id}', 'nobody', 'User')")
+
+    def plant(self, user_name: str) -> None:
+        columns = "organization, id, version, user_name, document"
+        document = json.dumps({"userName": user_name})
+        self.run(
+            f"INSERT INTO users ({columns}) VALUES ('acme', 'x', 1, '{user_name}', '{document}')"
+        )
 
     def rows(self, table: str, columns: str, organization: str) -> list[Any]:
         return self.run(f"SELECT {columns} FROM {table} WHERE organization = '{organization}'")

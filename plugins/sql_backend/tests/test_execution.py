@@ -19,7 +19,7 @@ from plugins.sql_backend.tests.harness import (
     SqlHarness,
     SqliteHarness,
 )
-from plugins.sql_backend.tests.servers import Server
+from tests.servers import Server
 
 
 @pytest.fixture

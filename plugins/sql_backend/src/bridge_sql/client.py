@@ -1,43 +1,58 @@
-"""The one connection to the database: execute, observe, check.
+"""The one connection to the database: execute, observe, scan, check, prepare.
 
 Rule: a transaction is executed whole; whatever goes wrong leaves the tables as they were.
 """
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, cast
+import time
+from collections.abc import Iterator, Sequence
+from typing import cast
 
-from sqlalchemy import Connection, Table, false, inspect, select
+import attrs
+from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 
 from bridge.plugin import (
     BackendDown,
     ChangeRecord,
-    Entity,
     Finding,
     Link,
-    Member,
     NotApplied,
     Observed,
+    OperatorError,
     Park,
     Plan,
     Receipt,
+    ScanPage,
     Surprise,
 )
-from bridge_sql import connecting, failures, statements
-from bridge_sql.mapping import MANAGED
-from bridge_sql.planning import APPLIED, MEMBERS, State
+from bridge_sql import checking, connecting, failures, founding
+from bridge_sql.execution import Executor
+from bridge_sql.mapping import layout
+from bridge_sql.planning import State
+from bridge_sql.reading import Reader, link_of
 from bridge_sql.settings import Settings
-from bridge_sql.statements import Statement, Transaction, chunks
-from bridge_sql.tables import managed
-
-KEYS_PER_QUERY = 500
-"""Resources read by one query."""
+from bridge_sql.statements import Insert, Statement, Transaction
+from bridge_sql.tables import by_name, managed, reflected
 
 GRACE_SECONDS = 0.5
 """How much longer than the server's own time-outs a connection is given, in seconds."""
 
+SPLITTING = 0.25
+"""Part of `timeout_seconds` after which plans that failed together are not tried apart any more."""
+
 NOTHING = State(None, None)
+
+Outcome = Receipt | NotApplied
+
+
+@attrs.frozen
+class Session:
+    """The connection, and what knows the tables."""
+
+    connection: Connection
+    executor: Executor
+    reader: Reader
 
 
 class Client:
@@ -45,160 +60,147 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._tables = managed(settings.schema)
+        self._layout = layout(settings)
         self._connection: Connection | None = None
-        self._created = False
+        self._tables: tuple[Executor, Reader] | None = None
 
-    def execute(self, plan: Plan) -> Receipt:
-        """Do the plan's transaction, unless the tables are already where it leads to."""
-        links: tuple[Link, ...] = ()
-        for transaction in cast("tuple[Transaction, ...]", plan.steps):
-            with self._connected() as connection:
-                stopped = self._stopped_by(connection, transaction)
-                if stopped is not None:
-                    return self._overtaken(connection, plan, stopped)
-            if any(_inserts(statement, plan.entity) for statement in transaction.statements):
-                links = (_link(plan.entity),)
-        return Receipt(links)
+    def execute_many(self, plans: Sequence[Plan]) -> list[Outcome]:
+        """Do the plans in one transaction; where that fails, the halves of them, and so on.
+
+        The outcomes are those of the first plans, in order: of all, if there was time.
+        """
+        return self._together(plans, time.monotonic() + SPLITTING * self._settings.timeout_seconds)
 
     def observe(self, snapshots: Sequence[ChangeRecord]) -> list[Observed]:
         """Return what the tables hold for each snapshot, in order."""
-        entities = [snapshot.entity for snapshot in snapshots if snapshot.entity.type in MANAGED]
-        states: dict[Entity, State] = {}
-        with self._connected(reading=True) as connection:
-            for kind, organization in sorted({(e.type, e.organization) for e in entities}):
-                wanted = [e for e in entities if (e.type, e.organization) == (kind, organization)]
-                for part in chunks(wanted, KEYS_PER_QUERY):
-                    states |= self._states(connection, part)
-        return [_observed(each.entity, states.get(each.entity, NOTHING)) for each in snapshots]
+        with self._session(reading=True) as session:
+            entities = [each.entity for each in snapshots]
+            states = session.reader.states(session.connection, entities)
+        return [self._observed(each, states.get(each.entity, NOTHING)) for each in snapshots]
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        """Return a page of all that the tables hold."""
+        with self._session(reading=True) as session:
+            return session.reader.page(session.connection, cursor)
 
     def check(self) -> list[Finding]:
-        """Look whether the tables are there and may be written; change nothing."""
-        with self._connected(reading=True, create=False) as connection:
+        """Look whether the tables are there, fit and may be written; change nothing."""
+        with self._connected(reading=True) as connection:
             name = connection.dialect.name
             version = ".".join(map(str, connection.dialect.server_version_info or ()))
-            missing = self._missing(connection)
-            return [
-                Finding(True, "BRG-SQL-CONNECTED", f"Connected to {name} {version}."),
-                *(
-                    self._absent(table) if table.name in missing else _checked(connection, table)
-                    for table in self._tables.sorted_tables
-                ),
-            ]
+            connected = Finding(True, "BRG-SQL-CONNECTED", f"Connected to {name} {version}.")
+            return [connected, *checking.findings(connection, self._settings, self._layout)]
+
+    def prepare(self) -> list[Finding]:
+        """Make or migrate the managed tables. Raises OperatorError for mapped ones."""
+        if self._settings.tables == "mapped":
+            raise OperatorError(
+                "BRG-SQL-MAPPED",
+                "The tables are mapped: the bridge neither makes nor alters them.",
+                "Make them as the settings describe them; `bridge check` says what does not fit.",
+            )
+        with self._connected() as connection:
+            done = founding.upgrade(connection, self._settings.schema)
+        return [Finding(True, "BRG-SQL-SCHEMA", done)]
 
     def close(self) -> None:
         """Give the connection up; never raises."""
         connection, self._connection = self._connection, None
+        self._tables = None
         if connection is not None:
             with contextlib.suppress(Exception):
                 connection.close()
 
     # --- executing --------------------------------------------------------------------------
 
-    def _stopped_by(self, connection: Connection, transaction: Transaction) -> Statement | None:
-        """Commit the transaction and return None, or undo it and return what did not fit."""
-        with connection.begin() as begun:
-            for statement in transaction.statements:
-                if not self._fits(connection, statement):
-                    begun.rollback()
-                    return statement
-        return None
+    def _together(self, plans: Sequence[Plan], ends: float) -> list[Outcome]:
+        try:
+            with self._session() as session:
+                done = self._transact(session, plans)
+        except NotApplied as error:
+            alone = len(plans) == 1 or isinstance(error, BackendDown)
+            if alone or time.monotonic() > ends:
+                return [error] * len(plans)
+            done = None
+        if done is not None:
+            return done
+        middle = len(plans) // 2
+        outcomes = self._together(plans[:middle], ends)
+        if len(outcomes) == middle and time.monotonic() <= ends:
+            outcomes += self._together(plans[middle:], ends)
+        return outcomes
 
-    def _fits(self, connection: Connection, statement: Statement) -> bool:
-        table = self._table(statement.table)
-        match statement:
-            case statements.Insert(columns=columns, rows=rows):
-                try:
-                    connection.execute(
-                        table.insert(), [dict(zip(columns, row, strict=True)) for row in rows]
-                    )
-                except DBAPIError as error:
-                    if failures.is_duplicate(error):
-                        return False
-                    raise
-                return True
-            case statements.Update(values=values, where=where):
-                matched = connection.execute(_where(table.update(), table, where).values(**values))
-                return matched.rowcount == 1
-            case statements.Delete(where=where):
-                connection.execute(_where(table.delete(), table, where))
-                return True
+    def _transact(self, session: Session, plans: Sequence[Plan]) -> list[Outcome] | None:
+        """Commit the plans and return their receipts, or undo all; None: try them apart."""
+        statements = [each for plan in plans for each in _statements(plan)]
+        with session.connection.begin() as begun:
+            stopped = session.executor.run(session.connection, statements)
+            if stopped is None:
+                links = self._new_links(session, plans)
+                return [Receipt(links.get(plan.entity.id, ())) for plan in plans]
+            begun.rollback()
+        if len(plans) > 1:
+            return None
+        return [self._overtaken(session, plans[0], stopped)]
 
-    def _overtaken(self, connection: Connection, plan: Plan, stopped: Statement) -> Receipt:
+    def _new_links(self, session: Session, plans: Sequence[Plan]) -> dict[str, tuple[Link, ...]]:
+        made = [plan.entity for plan in plans if self._inserts(plan)]
+        found: dict[str, tuple[Link, ...]] = {}
+        for kind in {entity.type for entity in made}:
+            mapped = self._layout.tables[kind]
+            new = [entity for entity in made if entity.type == kind]
+            keys = session.reader.keys(session.connection, new)
+            found |= {id_: (link_of(mapped, id_, key),) for id_, key in keys.items()}
+        return found
+
+    def _overtaken(self, session: Session, plan: Plan, stopped: Statement) -> Receipt:
         """Return a receipt if the tables are there already; else raise what is in the way."""
         entity = plan.entity
-        state = self._states(connection, [entity])[entity]
+        mapped = self._layout.tables[entity.type]
+        state = session.reader.states(session.connection, [entity])[entity]
         if state.version is not None and state.version >= plan.version:
-            return Receipt((_link(entity),) if state.row else (), already=True)
-        if state.row is None and _inserts(stopped, entity):
+            found = (link_of(mapped, entity.id, str(state.row[mapped.key])),) if state.row else ()
+            return Receipt(found, already=True)
+        if state.row is None and isinstance(stopped, Insert) and stopped.table == mapped.table:
             raise Park(
                 f"another row of {stopped.table} has a value that must be unique there",
                 "Change or remove that row, then `bridge deliveries retry`.",
             )
         raise Surprise(f"{stopped.table} holds version {state.version}, not what was expected")
 
-    # --- reading ----------------------------------------------------------------------------
+    def _inserts(self, plan: Plan) -> bool:
+        """Return whether a plan makes its entity's row."""
+        name = self._layout.tables[plan.entity.type].table if plan.steps else ""
+        return any(isinstance(one, Insert) and one.table == name for one in _statements(plan))
 
-    def _states(self, connection: Connection, entities: Sequence[Entity]) -> dict[Entity, State]:
-        """Return the state of entities of one type and organization."""
-        kind, organization = entities[0].type, entities[0].organization
-        ids = tuple(entity.id for entity in entities)
-        applied = self._rows(connection, APPLIED, "resource", organization, ids)
-        found = self._rows(connection, MANAGED[kind].table, "id", organization, ids)
-        versions = {row["resource"]: row["version"] for row in applied}
-        rows = {row["id"]: row for row in found}
-        members: dict[str, set[Member]] = {}
-        if kind == "Group":
-            for row in self._rows(connection, MEMBERS, "group_id", organization, ids):
-                members.setdefault(row["group_id"], set()).add(
-                    Member(row["member_id"], row["member_type"])
-                )
-        return {
-            entity: State(
-                versions.get(entity.id),
-                rows.get(entity.id),
-                frozenset(members.get(entity.id, ())),
-            )
-            for entity in entities
-        }
-
-    def _rows(
-        self, connection: Connection, name: str, key: str, organization: str, ids: tuple[str, ...]
-    ) -> list[Mapping[str, Any]]:
-        table = self._table(name)
-        query = select(table).where(table.c.organization == organization, table.c[key].in_(ids))
-        return [dict(row) for row in connection.execute(query).mappings()]
-
-    def _absent(self, table: Table) -> Finding:
-        if self._settings.managed:
-            return Finding(
-                True, "BRG-SQL-TABLE-READY", f"Table {table.name} is made when first needed."
-            )
-        return Finding(
-            False,
-            "BRG-SQL-TABLE-SHAPE",
-            f"There is no table {table.name}.",
-            "Make it, or set `managed = true` and the bridge makes it.",
-        )
+    def _observed(self, snapshot: ChangeRecord, state: State) -> Observed:
+        entity = snapshot.entity
+        if state.row is None:
+            return Observed(entity.id, None, state)
+        mapped = self._layout.tables[entity.type]
+        return Observed(entity.id, link_of(mapped, entity.id, str(state.row[mapped.key])), state)
 
     # --- connecting -------------------------------------------------------------------------
 
-    def _table(self, name: str) -> Table:
-        schema = self._settings.schema
-        return self._tables.tables[f"{schema}.{name}" if schema else name]
+    @contextlib.contextmanager
+    def _session(self, *, reading: bool = False) -> Iterator[Session]:
+        """Yield the connection with the tables, made, migrated or reflected."""
+        with self._connected(reading=reading) as connection:
+            if self._tables is None:
+                self._tables = self._get_tables(connection)
+                connection.execution_options(**{connecting.READING: reading})
+            yield Session(connection, *self._tables)
 
     @contextlib.contextmanager
-    def _connected(self, *, reading: bool = False, create: bool = True) -> Iterator[Connection]:
+    def _connected(self, *, reading: bool = False) -> Iterator[Connection]:
         """Yield the connection outside any transaction; turn what goes wrong into an outcome."""
         connection = self._open()
         try:
             with connecting.CutOff(connection, self._settings.timeout_seconds + GRACE_SECONDS):
-                if create and self._settings.managed and not self._created:
-                    self._create(connection)
                 connection.execution_options(**{connecting.READING: reading})
                 try:
                     yield connection
-                except NotApplied:
+                except (NotApplied, OperatorError):
                     connection.rollback()
                     raise
                 connection.rollback()
@@ -219,67 +221,19 @@ class Client:
                 raise failures.sorted_out(error, connecting=True) from error
         return self._connection
 
-    def _create(self, connection: Connection) -> None:
-        connection.execution_options(**{connecting.READING: False})
-        try:
-            with connection.begin():
-                self._tables.create_all(connection)
-        except DBAPIError:
-            # Another slot was faster; if it was not that, the tables are still missing.
-            if self._missing(connection):
-                raise
-        self._created = True
-
-    def _missing(self, connection: Connection) -> set[str]:
-        present = set(inspect(connection).get_table_names(self._settings.schema))
-        connection.rollback()
-        return {table.name for table in self._tables.sorted_tables} - present
+    def _get_tables(self, connection: Connection) -> tuple[Executor, Reader]:
+        schema, ours = self._settings.schema, self._settings.tables == "managed"
+        connection.execution_options(**{connecting.READING: not ours})
+        if ours:
+            founding.require(connection, schema, create=self._settings.create)
+            tables = by_name(managed(schema))
+        else:
+            tables = reflected(connection, self._layout, schema)
+            connection.rollback()
+        relations = (relation.table for relation in self._layout.relations)
+        return Executor(tables, relations), Reader(self._layout, tables)
 
 
-def _checked(connection: Connection, table: Table) -> Finding:
-    columns = {
-        column["name"] for column in inspect(connection).get_columns(table.name, table.schema)
-    }
-    if missing := sorted({column.name for column in table.columns} - columns):
-        return Finding(
-            False,
-            "BRG-SQL-TABLE-SHAPE",
-            f"Table {table.name} has no column {', '.join(missing)}.",
-            "Add the columns, or move the table away and let the bridge make its own.",
-        )
-    try:
-        # Statements that touch no row still need the rights to touch one.
-        connection.execute(table.insert().from_select(list(table.c), select(table).where(false())))
-        connection.execute(table.update().where(false()).values(dict(table.c)))
-        connection.execute(table.delete().where(false()))
-    except DBAPIError as error:
-        connection.rollback()
-        return Finding(
-            False,
-            "BRG-SQL-TABLE-RIGHTS",
-            f"Table {table.name} may not be written: {failures.sorted_out(error)}",
-            f"Grant SELECT, INSERT, UPDATE and DELETE on {table.name} to this account.",
-        )
-    connection.rollback()
-    return Finding(True, "BRG-SQL-TABLE-READY", f"Table {table.name} is there and may be written.")
-
-
-def _where(statement: Any, table: Table, where: Mapping[str, Any]) -> Any:
-    for column, value in where.items():
-        fits = table.c[column].in_(value) if isinstance(value, tuple) else table.c[column] == value
-        statement = statement.where(fits)
-    return statement
-
-
-def _inserts(statement: Statement, entity: Entity) -> bool:
-    return (
-        isinstance(statement, statements.Insert) and statement.table == MANAGED[entity.type].table
-    )
-
-
-def _link(entity: Entity) -> Link:
-    return Link(entity.id, target_id=entity.id, name=MANAGED[entity.type].table)
-
-
-def _observed(entity: Entity, state: State) -> Observed:
-    return Observed(entity.id, _link(entity) if state.row else None, state)
+def _statements(plan: Plan) -> Iterator[Statement]:
+    for step in cast("tuple[Transaction, ...]", plan.steps):
+        yield from step.statements

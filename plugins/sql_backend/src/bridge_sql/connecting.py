@@ -32,7 +32,7 @@ def engine(settings: Settings) -> Engine:
         address, poolclass=NullPool, hide_parameters=True, connect_args=dict(arguments)
     )
     if made.dialect.name == "sqlite":
-        event.listen(made, "connect", _prepare_sqlite(settings.managed))
+        event.listen(made, "connect", _prepare_sqlite(settings.tables == "managed"))
         event.listen(made, "begin", _begin_sqlite)
     event.listen(made, "before_cursor_execute", _begin_statement)
     event.listen(made, "commit", _begin_statement)

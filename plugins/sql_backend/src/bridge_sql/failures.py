@@ -66,6 +66,7 @@ _MARIADB: Final[Mapping[int, type[NotApplied]]] = {
     1364: Park,  # field has no default
     1366: Park,  # incorrect string value
     1406: Park,  # data too long
+    1451: Defer,  # another row refers to this one
     1452: Defer,  # foreign key fails
     1836: BackendDown,  # running in read-only mode
     2002: BackendDown,  # cannot connect through socket

@@ -1,100 +1,215 @@
-"""From a SCIM document to the columns of a row.
+"""Which tables there are, which column holds what, and which tables join others.
 
-Rule: a column's value is a function of the document alone, so plans are too.
+Managed or mapped, it is one `Layout`; whoever plans, executes or reads knows no other difference.
+
+Rule: what a row holds is a function of the change alone, so plans are too.
 """
 
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 import attrs
 
-from bridge.plugin import Attributes
+from bridge.plugin import (
+    FOLDER,
+    WORKSPACE,
+    Attributes,
+    ChangeRecord,
+    Park,
+)
+from bridge_sql.settings import Deleted, Mapped, Membership, Settings
+from bridge_sql.values import Path, Rule, moment, typed
 
 ENTERPRISE = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-_PATH = re.compile(
-    r"(?:(?P<urn>urn:[^\[]+):)?(?P<attribute>[A-Za-z$][\w$-]*)"
-    r'(?:\[type eq "(?P<type>[^"]*)"\])?(?:\.(?P<sub>[A-Za-z$][\w$-]*))?'
-)
+USER, GROUP = "User", "Group"
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+Peer = tuple[str, ...]
+"""A row of a relation without its owner: the other one's resource id or key, then facts."""
 
 
 @attrs.frozen
-class Path:
-    """A SCIM path that yields one value; of several the primary one, else the first.
+class Relation:
+    """The table of a group's members, or of who has access to a workspace or folder.
 
-    `userName`, `name.givenName`, `emails[type eq "work"].value`, `urn:…:User:department`.
+    `owner` and `peer` are the columns that name the rows which are joined; `facts` are the others.
+    `peers` is the entity type that every peer is, None where the first fact says it.
     """
 
-    text: str
-    urn: str | None
-    attribute: str
-    type: str | None
-    sub: str | None
-
-    @classmethod
-    def parse(cls, text: str) -> "Path":
-        """Return the path that `text` spells. Raises ValueError on anything else."""
-        match = _PATH.fullmatch(text)
-        if match is None:
-            raise ValueError(f"{text!r} is not a path to one value")
-        return cls(text=text, **match.groupdict())
-
-    def value(self, document: Attributes) -> Any:
-        """Return what the path yields in `document`, or None."""
-        holder = document.get(self.urn, {}) if self.urn else document
-        found = holder.get(self.attribute)
-        if isinstance(found, (list, tuple)):
-            found = self._chosen(found)
-        if isinstance(found, Mapping):
-            found = found.get(self.sub or "value")
-        # Nothing says that a user without `active` is not (RFC 7643 4.1.1 leaves it to us).
-        return True if found is None and self.text == "active" else found
-
-    def _chosen(self, values: Any) -> Any:
-        fitting = [
-            each
-            for each in values
-            if self.type is None or (isinstance(each, Mapping) and each.get("type") == self.type)
-        ]
-        primary = (each for each in fitting if isinstance(each, Mapping) and each.get("primary"))
-        return next(primary, fitting[0] if fitting else None)
+    table: str
+    owner: str
+    peer: str
+    facts: tuple[str, ...] = ()
+    organization: str | None = "organization"
+    peers: str | None = None
 
 
 @attrs.frozen
 class TableMap:
-    """One resource type's table: which column holds the value of which path.
+    """One entity type's table.
 
-    `organization` and `id` are the key; `version` and `document` (the whole resource as JSON)
-    are columns too.
+    `id` holds the resource id, `key` is what other tables call the row (often the same column).
+    `revision` holds the version, `document` the whole resource as JSON. `setting` is where the
+    configuration describes it.
     """
 
     table: str
-    paths: Mapping[str, Path]
+    rules: Mapping[str, Rule]
+    id: str = "id"
+    key: str = "id"
+    organization: str | None = "organization"
+    revision: str | None = "version"
+    document: str | None = None
+    constants: Mapping[str, str] = attrs.field(factory=dict)
+    deleted: Deleted | None = None
+    relation: Relation | None = None
+    setting: str = ""
 
     def row(self, document: Attributes, version: int) -> dict[str, Any]:
-        """Return every column but the key for a resource in this state."""
-        return {
-            "version": version,
-            **{column: path.value(document) for column, path in self.paths.items()},
-            "document": json.dumps(
-                document,
-                ensure_ascii=False,
-                sort_keys=True,
-                separators=(",", ":"),
-            ),
+        """Return every column but key, id and constants. Raises Park where a value cannot be."""
+        row: dict[str, Any] = {}
+        if self.revision:
+            row[self.revision] = version
+        for column, rule in self.rules.items():
+            try:
+                row[column] = rule.value(document)
+            except ValueError as error:
+                raise Park(
+                    f"column {column} of {self.table}: {error}",
+                    f"Mend the value, or {self.setting}.convert.{column}, then retry.",
+                ) from None
+        if self.document:
+            row[self.document] = _ENCODER.encode(document)
+        if self.deleted:
+            row[self.deleted.column] = self.live
+        return row
+
+    def ending(self, change: ChangeRecord) -> dict[str, Any]:
+        """Return the columns that mark a row as deleted; none where it is removed instead."""
+        if self.deleted is None:
+            return {}
+        mark = self.deleted.value
+        row = {self.revision: change.version} if self.revision else {}
+        at = moment(change.cause.at)
+        return {**row, self.deleted.column: at if mark == "{now}" else self._marked(mark)}
+
+    def is_live(self, row: Mapping[str, Any]) -> bool:
+        """Return whether a row is of a resource that is not deleted."""
+        return self.deleted is None or row[self.deleted.column] == self.live
+
+    @property
+    def live(self) -> Any:
+        """What the column of `deleted` holds for a row that is not."""
+        return self._marked(self.deleted.live) if self.deleted else None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column of the table that is read."""
+        named = (self.organization, self.id, self.key, self.revision, self.document)
+        mark = self.deleted.column if self.deleted else None
+        return tuple(dict.fromkeys([*filter(None, (*named, mark)), *self.rules]))
+
+    def _marked(self, text: str | None) -> Any:
+        return typed(text, self.deleted.type) if self.deleted else None
+
+
+@attrs.frozen
+class Layout:
+    """All tables of one target, by entity type.
+
+    `applied` is the table with the version that each resource is at; None where rows say it
+    themselves, in their `revision`, or nothing does.
+    """
+
+    tables: Mapping[str, TableMap]
+    applied: str | None = None
+
+    @property
+    def relations(self) -> tuple[Relation, ...]:
+        """The tables that join others."""
+        return tuple(table.relation for table in self.tables.values() if table.relation)
+
+
+def peers(table: TableMap, change: ChangeRecord) -> tuple[list[Peer], list[Peer]]:
+    """Return who came and who went, by resource id; empty for a table without a relation.
+
+    Raises Park for a group in a group where nothing can say that it is one.
+    """
+    relation = table.relation
+    if relation is None:
+        return [], []
+    if change.entity.type != GROUP:
+        granted, revoked = change.access.granted, change.access.revoked
+        return (
+            [(one.user, str(one.level), str(one.state)) for one in granted],
+            [(one.user, str(one.level), str(one.state)) for one in revoked],
+        )
+    delta = change.members
+    if relation.facts:
+        return [(m.id, m.type) for m in delta.added], [(m.id, m.type) for m in delta.removed]
+    if nested := [m.id for m in (*delta.added, *delta.removed) if m.type != relation.peers]:
+        raise Park(
+            f"{nested[0]} is no {relation.peers}, and {relation.table} has no column to say so",
+            "Set members.type to such a column, or take the group out of the group, then retry.",
+        )
+    return [(m.id,) for m in delta.added], [(m.id,) for m in delta.removed]
+
+
+def layout(settings: Settings) -> Layout:
+    """Return the tables that the settings describe."""
+    if settings.tables == "managed":
+        return MANAGED
+    relation = _joined(settings.members) if settings.members else None
+    described = {
+        USER: (settings.users, None, "users"),
+        GROUP: (settings.groups, relation, "groups"),
+    }
+    return Layout(
+        {
+            kind: _mapped(mapped, joined, setting)
+            for kind, (mapped, joined, setting) in described.items()
+            if mapped
         }
+    )
 
 
-def _paths(**columns: str) -> dict[str, Path]:
-    return {column: Path.parse(text) for column, text in columns.items()}
+def _mapped(mapped: Mapped, relation: Relation | None, setting: str) -> TableMap:
+    return TableMap(
+        table=mapped.table,
+        rules=mapped.rules,
+        id=mapped.id,
+        key=mapped.key or mapped.id,
+        organization=mapped.organization,
+        revision=mapped.revision,
+        constants=mapped.constants,
+        deleted=mapped.deleted,
+        relation=relation,
+        setting=setting,
+    )
 
 
-MANAGED: Mapping[str, TableMap] = {
-    "User": TableMap(
-        "users",
-        _paths(
+def _joined(members: Membership) -> Relation:
+    facts = (members.type,) if members.type else ()
+    return Relation(
+        members.table, members.group, members.member, facts, members.organization, peers=USER
+    )
+
+
+def _rules(**columns: str) -> dict[str, Rule]:
+    return {column: Rule((Path.parse(text),)) for column, text in columns.items()}
+
+
+def _managed(table: str, relation: Relation | None = None, **columns: str) -> TableMap:
+    return TableMap(table, _rules(**columns), document="document", relation=relation)
+
+
+MANAGED = Layout(
+    {
+        USER: _managed(
+            "users",
             user_name="userName",
             external_id="externalId",
             display_name="displayName",
@@ -108,7 +223,28 @@ MANAGED: Mapping[str, TableMap] = {
             manager=f"{ENTERPRISE}:manager.value",
             active="active",
         ),
-    ),
-    "Group": TableMap("groups", _paths(display_name="displayName", external_id="externalId")),
-}
-"""The tables that the backend makes itself, by resource type."""
+        GROUP: _managed(
+            "groups",
+            Relation("members", "group_id", "member_id", ("member_type",)),
+            display_name="displayName",
+            external_id="externalId",
+        ),
+        WORKSPACE: _managed(
+            "workspaces",
+            Relation(
+                "workspace_members", "workspace_id", "user_id", ("level", "state"), peers=USER
+            ),
+            display_name="displayName",
+        ),
+        FOLDER: _managed(
+            "folders",
+            Relation("folder_access", "folder_id", "user_id", ("level", "state"), peers=USER),
+            display_name="displayName",
+            workspace_id="workspace",
+            parent_id="parent",
+            access="access",
+        ),
+    },
+    applied="applied",
+)
+"""The tables that the backend makes itself."""

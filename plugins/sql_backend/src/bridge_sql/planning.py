@@ -1,12 +1,13 @@
 """From changes to one transaction.
 
-Every transaction begins by moving the entity's row in `applied` from the version it starts from
-to the version it leads to. Only one transaction can do that, so a late or doubled one changes
-nothing, and a plan that trusts its changes is executed only where they begin.
+Where the layout has a table `applied`, every transaction begins by moving the entity's row there
+from the version it starts from to the version it leads to. Only one transaction can do that, so a
+late or doubled one changes nothing. Where rows have a `revision` instead, the row's own update
+does the same. Without either, what a late one has done is found and mended by looking.
 
     organization | resource | version        acme | 5d1c… | 4
 
-Rule: pure. The same changes (and observation) give the same plan.
+Rule: pure. The same changes (and links, and observation) give the same plan.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,112 +15,202 @@ from typing import Any
 
 import attrs
 
-from bridge.plugin import ChangeRecord, Entity, Member, Observed, Operation, Plan, coalesce
-from bridge_sql.mapping import TableMap
-from bridge_sql.statements import Delete, Insert, Statement, Transaction, Update, chunks
-
-APPLIED = "applied"
-MEMBERS = "members"
+from bridge.plugin import (
+    ChangeRecord,
+    Defer,
+    Drift,
+    DriftKind,
+    Entity,
+    Link,
+    Observed,
+    Operation,
+    Plan,
+    coalesce,
+)
+from bridge_sql.mapping import Layout, Peer, Relation, TableMap, peers
+from bridge_sql.statements import Delete, Insert, Lookup, Statement, Transaction, Update, chunks
 
 ROWS_PER_STATEMENT = 1000
 """Members added or removed by one statement; larger deltas take several."""
 
+Row = Mapping[str, Any]
+
 
 @attrs.frozen
 class State:
-    """What the tables hold for one entity: `version` None means that they never heard of it."""
+    """What the tables hold for one entity: `version` None means that they do not say it."""
 
     version: int | None
-    row: Mapping[str, Any] | None
-    members: frozenset[Member] = frozenset()
+    row: Row | None
+    members: frozenset[Peer] = frozenset()
 
 
 def plan(
-    tables: Mapping[str, TableMap], changes: Sequence[ChangeRecord], observed: Observed | None
+    layout: Layout,
+    changes: Sequence[ChangeRecord],
+    links: Mapping[str, Link],
+    observed: Observed | None,
 ) -> Plan:
-    """Return the plan for one entity's changes; a resource type without a table needs no steps."""
+    """Return the plan for one entity's changes; a resource type without a table needs no steps.
+
+    Raises Defer for a member whose row is not known yet, Park for what the tables cannot hold.
+    """
     last = changes[-1]
-    if (table := tables.get(last.entity.type)) is None:
+    if (table := layout.tables.get(last.entity.type)) is None:
         return Plan(last.entity, last.version)
-    statements = (
-        _trusting(table, changes) if observed is None else _converging(table, last, observed.state)
+    planner = _Planner(layout.applied, table, last.entity, links)
+    statements, drift = (
+        (planner.trusting(changes), ())
+        if observed is None
+        else planner.converging(last, observed.state)
     )
-    steps = (Transaction(tuple(statements)),) if statements else ()
+    steps = (Transaction(tuple(statements), drift),) if statements else ()
     return Plan(last.entity, last.version, steps)
 
 
-def _trusting(table: TableMap, changes: Sequence[ChangeRecord]) -> list[Statement]:
-    change = coalesce(changes)
-    start = None if change.before is None else changes[0].version - 1
-    statements = [_advance(change, start)]
-    key = _key(change.entity)
-    if change.operation is Operation.DELETE:
-        return statements + _deletion(table, change.entity)
-    after = table.row(change.after or {}, change.version)
-    if change.before is None:
-        statements.append(_insert(table.table, {**key, **after}))
-    else:
-        before = table.row(change.before, changes[0].version - 1)
-        statements.append(Update(table.table, _difference(before, after), key))
-    removed, added = change.members.removed, change.members.added
-    return [*statements, *_members(change.entity, removed, added)]
+@attrs.frozen
+class _Planner:
+    """What one entity's statements are made from."""
 
+    applied: str | None
+    table: TableMap
+    entity: Entity
+    links: Mapping[str, Link]
 
-def _converging(table: TableMap, change: ChangeRecord, state: State) -> list[Statement]:
-    key = _key(change.entity)
-    statements: list[Statement] = []
-    if change.operation is Operation.DELETE:
-        if state.row is not None or state.members:
-            statements += _deletion(table, change.entity)
-    else:
-        after = table.row(change.after or {}, change.version)
+    def trusting(self, changes: Sequence[ChangeRecord]) -> list[Statement]:
+        change = coalesce(changes)
+        start = None if change.before is None else changes[0].version - 1
+        statements = self._advance(change.version, start)
+        if change.operation is Operation.DELETE:
+            return statements + self._deletion(change, start)
+        after = self.table.row(change.after or {}, change.version)
+        if change.before is None:
+            statements.append(self._creation(after))
+        else:
+            before = self.table.row(change.before, changes[0].version - 1)
+            statements += self._update(_difference(before, after), start)
+        came, went = peers(self.table, change)
+        owner = None if change.before is None else self.links.get(self.entity.id)
+        return [*statements, *self._joined(owner, self._keyed(went), self._keyed(came))]
+
+    def converging(
+        self, change: ChangeRecord, state: State
+    ) -> tuple[list[Statement], tuple[Drift, ...]]:
+        if change.operation is Operation.DELETE:
+            return self._ended(change, state)
+        after = self.table.row(change.after or {}, change.version)
+        statements: list[Statement] = []
+        drift: list[Drift] = []
+        owner = None
         if state.row is None:
-            statements.append(_insert(table.table, {**key, **after}))
-        elif difference := _difference(state.row, after):
-            statements.append(Update(table.table, difference, key))
-        wanted = frozenset(change.members.added)
-        statements += _members(
-            change.entity, sorted(state.members - wanted), sorted(wanted - state.members)
-        )
-    if statements or state.version != change.version:
-        statements.insert(0, _advance(change, state.version))
-    return statements
+            statements.append(self._creation(after))
+            known = self.entity.id in self.links
+            drift.append(Drift(DriftKind.DELETED if known else DriftKind.MISSING))
+        else:
+            owner = Link(self.entity.id, str(state.row[self.table.key]))
+            difference = _difference(state.row, after)
+            statements += self._update(difference, state.version)
+            if names := tuple(name for name in difference if name != self.table.revision):
+                drift.append(Drift(DriftKind.CHANGED, names))
+        wanted = frozenset(self._keyed(peers(self.table, change)[0]))
+        went, came = sorted(state.members - wanted), sorted(wanted - state.members)
+        statements += self._joined(owner, went, came)
+        if state.row is not None and (went or came):
+            drift.append(Drift(DriftKind.MEMBERS, removes=len(went)))
+        if statements or (self.applied and state.version != change.version):
+            statements = [*self._advance(change.version, state.version), *statements]
+        return statements, tuple(drift)
+
+    def _ended(
+        self, change: ChangeRecord, state: State
+    ) -> tuple[list[Statement], tuple[Drift, ...]]:
+        left = state.row is not None and self.table.is_live(state.row)
+        statements: list[Statement] = []
+        if left or state.members:
+            statements = self._deletion(change, state.version)
+        if statements or (self.applied and state.version != change.version):
+            statements = [*self._advance(change.version, state.version), *statements]
+        return statements, (Drift(DriftKind.EXTRA, removes=1),) if left else ()
+
+    # --- statements -------------------------------------------------------------------------
+
+    def _advance(self, version: int, start: int | None) -> list[Statement]:
+        if self.applied is None:
+            return []
+        key = {"organization": self.entity.organization, "resource": self.entity.id}
+        if start is None:
+            return [_insert(self.applied, {**key, "version": version})]
+        return [Update(self.applied, {"version": version}, {**key, "version": start})]
+
+    def _creation(self, after: Row) -> Statement:
+        return _insert(self.table.table, {**self._key, **self.table.constants, **after})
+
+    def _update(self, difference: Row, start: int | None) -> list[Statement]:
+        if not difference:
+            return []
+        return [Update(self.table.table, difference, {**self._key, **self._guard(start)})]
+
+    def _guard(self, start: int | None) -> Row:
+        if self.applied or self.table.revision is None:
+            return {}
+        return {self.table.revision: start}
+
+    def _deletion(self, change: ChangeRecord, start: int | None) -> list[Statement]:
+        statements: list[Statement] = []
+        if relation := self.table.relation:
+            owner = self._owner(self.links.get(self.entity.id))
+            statements.append(Delete(relation.table, self._owned(relation, owner)))
+        if mark := self.table.ending(change):
+            return [*statements, *self._update(mark, start)]
+        return [*statements, Delete(self.table.table, self._key)]
+
+    def _joined(
+        self, owner: Link | None, went: Sequence[Peer], came: Sequence[Peer]
+    ) -> Iterator[Statement]:
+        relation = self.table.relation
+        if relation is None:
+            return
+        owned = self._owned(relation, self._owner(owner))
+        for part in chunks(went, ROWS_PER_STATEMENT):
+            yield Delete(relation.table, {**owned, relation.peer: tuple(row[0] for row in part)})
+        columns = (*owned, relation.peer, *relation.facts)
+        for part in chunks(came, ROWS_PER_STATEMENT):
+            yield Insert(relation.table, columns, tuple((*owned.values(), *row) for row in part))
+
+    def _owned(self, relation: Relation, owner: Any) -> Row:
+        return {**_organized(relation.organization, self.entity), relation.owner: owner}
+
+    def _owner(self, link: Link | None) -> Any:
+        """Return what the relation's rows call the entity: a key, or where to find it."""
+        if self.table.key == self.table.id:
+            return self.entity.id
+        if link is not None:
+            return link.target_id
+        return Lookup(self.table.table, self.table.key, self._key)
+
+    def _keyed(self, rows: Sequence[Peer]) -> list[Peer]:
+        """Return the rows with what their relation calls each peer."""
+        return [(self._peer(row[0]), *row[1:]) for row in rows]
+
+    def _peer(self, resource_id: str) -> str:
+        if self.applied is not None:  # managed: keys are ids, and a member may come later
+            return resource_id
+        if (link := self.links.get(resource_id)) is None:
+            raise Defer(f"{resource_id} has no row yet")
+        return link.target_id
+
+    @property
+    def _key(self) -> Row:
+        return {**_organized(self.table.organization, self.entity), self.table.id: self.entity.id}
 
 
-def _advance(change: ChangeRecord, start: int | None) -> Statement:
-    entity = change.entity
-    key = {"organization": entity.organization, "resource": entity.id}
-    if start is None:
-        return _insert(APPLIED, {**key, "version": change.version})
-    return Update(APPLIED, {"version": change.version}, {**key, "version": start})
+def _organized(column: str | None, entity: Entity) -> Row:
+    return {column: entity.organization} if column else {}
 
 
-def _deletion(table: TableMap, entity: Entity) -> list[Statement]:
-    row = Delete(table.table, _key(entity))
-    if entity.type != "Group":
-        return [row]
-    return [Delete(MEMBERS, {"organization": entity.organization, "group_id": entity.id}), row]
-
-
-def _members(
-    group: Entity, removed: Sequence[Member], added: Sequence[Member]
-) -> Iterator[Statement]:
-    for part in chunks(removed, ROWS_PER_STATEMENT):
-        ids = tuple(member.id for member in part)
-        key = {"organization": group.organization, "group_id": group.id}
-        yield Delete(MEMBERS, {**key, "member_id": ids})
-    for part in chunks(added, ROWS_PER_STATEMENT):
-        rows = tuple((group.organization, group.id, member.id, member.type) for member in part)
-        yield Insert(MEMBERS, ("organization", "group_id", "member_id", "member_type"), rows)
-
-
-def _insert(table: str, row: Mapping[str, Any]) -> Insert:
+def _insert(table: str, row: Row) -> Insert:
     return Insert(table, tuple(row), (tuple(row.values()),))
 
 
-def _difference(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+def _difference(before: Row, after: Row) -> dict[str, Any]:
     return {column: value for column, value in after.items() if before.get(column) != value}
-
-
-def _key(entity: Entity) -> dict[str, Any]:
-    return {"organization": entity.organization, "id": entity.id}

@@ -10,14 +10,16 @@ from bridge.plugin import (
     ChangeRecord,
     Finding,
     Link,
+    NotApplied,
     Observed,
     Plan,
     Receipt,
+    ScanPage,
     hookimpl,
 )
 from bridge_sql import planning
 from bridge_sql.client import Client
-from bridge_sql.mapping import MANAGED
+from bridge_sql.mapping import layout
 from bridge_sql.settings import Settings
 
 
@@ -25,21 +27,31 @@ class SqlBackend:
     """One slot's connection to a SQL database."""
 
     def __init__(self, settings: Settings) -> None:
+        self._layout = layout(settings)
         self._client = Client(settings)
 
     def check(self) -> Sequence[Finding]:
         return self._client.check()
 
+    def prepare(self) -> Sequence[Finding]:
+        return self._client.prepare()
+
     def plan(
         self,
         changes: Sequence[ChangeRecord],
-        links: Mapping[str, Link],  # noqa: ARG002 - rows are found by SCIM id
+        links: Mapping[str, Link],
         observed: Observed | None = None,
     ) -> Plan:
-        return planning.plan(MANAGED, changes, observed)
+        return planning.plan(self._layout, changes, links, observed)
 
     def execute(self, plan: Plan) -> Receipt:
-        return self._client.execute(plan)
+        (outcome,) = self._client.execute_many([plan])
+        if isinstance(outcome, NotApplied):
+            raise outcome
+        return outcome
+
+    def execute_many(self, plans: Sequence[Plan]) -> Sequence[Receipt | NotApplied]:
+        return self._client.execute_many(plans)
 
     def observe(
         self,
@@ -48,8 +60,16 @@ class SqlBackend:
     ) -> Sequence[Observed]:
         return self._client.observe(snapshots)
 
+    def scan(self, cursor: str | None) -> ScanPage:
+        return self._client.scan(cursor)
+
     def close(self) -> None:
         self._client.close()
+
+
+def takes(settings: Settings) -> frozenset[str]:
+    """Return the entity types that have a table."""
+    return frozenset(layout(settings).tables)
 
 
 @hookimpl
@@ -57,8 +77,9 @@ def bridge_backend_types() -> Sequence[BackendType]:
     return [
         BackendType(
             name="sql",
-            summary="Rows for users, groups and members in a SQL database",
+            summary="Rows for users, groups, members and access in a SQL database",
             settings=Settings,
             open=SqlBackend,
+            takes=takes,
         )
     ]

@@ -1,17 +1,33 @@
 """Steps: what is done to the tables, as values that print themselves as SQL.
 
-The text is for people: the database never sees it. Values are always bound.
+The text is for people: the database never sees it. Values are always bound, and identifiers are
+those of the tables as they were reflected or made.
 
 Rule: a statement is complete by itself; text and execution are made from the same fields.
 """
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 import attrs
 
+from bridge.plugin import Drift
+
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+
+
+@attrs.frozen
+class Lookup:
+    """A value that is found when it is needed: the `column` of the one row where others are so."""
+
+    table: str
+    column: str
+    where: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"(SELECT {name(self.column)} FROM {name(self.table)} WHERE {condition(self.where)})"  # noqa: S608
 
 
 @attrs.frozen
@@ -57,9 +73,13 @@ Statement = Insert | Update | Delete
 
 @attrs.frozen
 class Transaction:
-    """All of its statements, or none. One plan is one transaction."""
+    """All of its statements, or none. One plan is one transaction.
+
+    `drift` is what it mends, where it was planned from what the tables hold.
+    """
 
     statements: tuple[Statement, ...]
+    drift: tuple[Drift, ...] = ()
 
     def __str__(self) -> str:
         return "\n".join(["BEGIN;", *map(str, self.statements), "COMMIT;"])
@@ -69,6 +89,8 @@ def condition(where: Mapping[str, Any]) -> str:
     return " AND ".join(
         f"{name(column)} IN ({', '.join(map(literal, value))})"
         if isinstance(value, tuple)
+        else f"{name(column)} IS NULL"
+        if value is None
         else f"{name(column)} = {literal(value)}"
         for column, value in where.items()
     )
@@ -90,6 +112,10 @@ def literal(value: Any) -> str:
             return "TRUE" if value else "FALSE"
         case int() | float():
             return repr(value)
+        case Lookup():
+            return str(value)
+        case datetime():
+            return f"'{value:%Y-%m-%d %H:%M:%S}'"
     return "'{}'".format("".join(map(_shown, str(value))).replace("'", "''"))
 
 
