@@ -37,9 +37,13 @@ class ReplaceMembers:
 
 @attrs.frozen
 class RemoveMatching:
-    """End the memberships for which `matches` holds; needs a pass over all members."""
+    """End the memberships for which `matches` holds; needs a pass over all members.
+
+    `terms` is how many comparisons that makes for each.
+    """
 
     matches: Callable[[Member], bool]
+    terms: int = 1
 
 
 MemberEdit = AddMembers | RemoveMembers | ReplaceMembers | RemoveMatching

@@ -9,7 +9,7 @@ import attrs
 from sqlalchemy import bindparam, select
 
 from bridge.core.changes import MemberDelta
-from bridge.core.errors import InvalidValue
+from bridge.core.errors import InvalidValue, PayloadTooLarge
 from bridge.core.members import (
     AddMembers,
     MemberEdit,
@@ -23,6 +23,9 @@ from bridge.journal import members, tables
 from bridge.journal.statements import ZERO, among, prepared
 from bridge.journal.store import Transaction
 
+MATCHES_LIMIT = 250_000
+"""Most comparisons of members with the terms of a filter, in one operation; about a second."""
+
 SHOWN_IDS = 3
 """How many unknown ids an error names."""
 
@@ -31,6 +34,7 @@ _CANDIDATES = prepared(
     select(_r.c.id, _r.c.type)
     .where(_r.c.organization == bindparam("organization"), among(_r.c.id, "ids"))
     .where(_r.c.deleted == ZERO)
+    .with_for_update(read=True, key_share=True)  # none of them is deleted meanwhile
 )
 
 
@@ -39,7 +43,8 @@ def resolve(
 ) -> MemberDelta:
     """Return what the edits, done in order, change about the group's members.
 
-    Raises InvalidValue for an id that cannot be a member.
+    Raises InvalidValue for an id that cannot be a member, PayloadTooLarge for a filter that would
+    have to be compared with too many.
     """
     change = _Change(tx, rtype, group)
     for edit in edits:
@@ -50,8 +55,9 @@ def resolve(
                 change.remove(ids, change.stored(ids))
             case ReplaceMembers(ids=ids):
                 change.replace(ids, change.everyone())
-            case RemoveMatching(matches=matches):
+            case RemoveMatching(matches=matches, terms=terms):
                 stored = change.everyone()
+                _refuse_much(len(stored) * terms)
                 matching = [m.id for m in change.current(stored) if matches(m)]
                 change.remove(matching, stored)
     return MemberDelta(tuple(change.came.values()), tuple(change.went.values()))
@@ -73,7 +79,8 @@ def candidates(
     wanted = list(dict.fromkeys(ids))
     if not wanted:
         return {}
-    types = dict(tx.rows(_CANDIDATES, organization=group.organization, ids=wanted))
+    rows = tx.rows(_CANDIDATES, organization=group.organization, ids=wanted)
+    types = {row[0]: row[1] for row in rows}
     if skip_unknown:
         wanted = [i for i in wanted if i in types]
     allowed = _member_types(rtype)
@@ -86,6 +93,14 @@ def candidates(
             "the group itself has this id. Provision the member first, then push the group again."
         )
     return {i: Member(i, types[i]) for i in wanted}
+
+
+def _refuse_much(comparisons: int) -> None:
+    if comparisons > MATCHES_LIMIT:
+        raise PayloadTooLarge(
+            f"Finding members by this filter exceeds the limit of {MATCHES_LIMIT} comparisons; "
+            'name them instead: members[value eq "<id>"].'
+        )
 
 
 def _member_types(rtype: ResourceType) -> frozenset[str]:
@@ -103,13 +118,17 @@ class _Change:
     group: Entity
     came: dict[str, Member] = attrs.field(factory=dict)
     went: dict[str, Member] = attrs.field(factory=dict)
+    all: Mapping[str, Member] | None = None
+    """The stored rows, once they were read."""
 
     def stored(self, ids: Sequence[str]) -> Mapping[str, Member]:
         return members.some_of(self.tx, self.group.organization, self.group.id, ids)
 
     def everyone(self) -> Mapping[str, Member]:
-        everyone = members.all_of(self.tx, self.group.organization, self.group.id)
-        return {member.id: member for member in everyone}
+        if self.all is None:
+            everyone = members.all_of(self.tx, self.group.organization, self.group.id)
+            self.all = {member.id: member for member in everyone}
+        return self.all
 
     def current(self, stored: Mapping[str, Member]) -> list[Member]:
         return [m for m in stored.values() if m.id not in self.went] + list(self.came.values())

@@ -55,6 +55,9 @@ _r, _v, _m, _b, _c, _u = (
 DOCUMENT_LIMIT_BYTES = 256 * 1024
 """Largest resource, its members apart: a page of a thousand has to fit into memory."""
 
+DOCUMENT_LIMIT_BYTES = 256 * 1024
+"""Largest resource, its members apart: a page of a thousand has to fit into memory."""
+
 
 def _is(*columns: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     return [column == bindparam(column.key) for column in columns]
@@ -261,6 +264,15 @@ def _leave(tx: Transaction, group_id: str, member: Member, organization: str, ca
     _move(tx, _TOUCH, entity, version, cause)
     _write_members(tx, entity, delta)
     _journal(tx, ChangeRecord(entity, version, document, document, delta, cause), counts=False)
+
+
+def _document(attributes: Attributes) -> str:
+    document = encode(attributes)
+    if len(document.encode()) > DOCUMENT_LIMIT_BYTES:
+        raise PayloadTooLarge(
+            f"The resource exceeds the limit of {DOCUMENT_LIMIT_BYTES} bytes, its members apart."
+        )
+    return document
 
 
 def _document(attributes: Attributes) -> str:

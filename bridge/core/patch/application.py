@@ -10,12 +10,13 @@ from typing import Any
 import attrs
 
 from bridge.core import errors
-from bridge.core.errors import InvalidPath, InvalidValue
+from bridge.core.errors import InvalidPath, InvalidValue, PayloadTooLarge
 from bridge.core.filters import FilterNode, parse_path
-from bridge.core.members import MemberEdit
+from bridge.core.members import MemberEdit, RemoveMatching, ReplaceMembers
 from bridge.core.patch.entries import Change
 from bridge.core.patch.membership import edit
 from bridge.core.patch.operations import Op, PatchOperation
+from bridge.core.patch.work import Work
 from bridge.core.resources import Attributes
 from bridge.core.schema.attributes import Schema, Type
 from bridge.core.schema.normalize import check_whole, secret
@@ -24,6 +25,9 @@ from bridge.core.schema.resource_types import ResourceType, Target
 from bridge.core.schema.tolerance import LENIENT, Quirk, Tolerance
 from bridge.core.schema.values import ValueReader
 from bridge.core.secret import Secret
+
+WHOLE_EDITS_LIMIT = 10
+"""Most operations of one PATCH that replace all members, or go through them with a filter."""
 
 
 @attrs.frozen
@@ -48,7 +52,8 @@ def apply(
 ) -> Patched:
     """Return `attributes` after the operations, in order; the result is validated as a whole.
 
-    Raises InvalidPath, InvalidFilter, InvalidValue, NoTarget or errors.Mutability.
+    Raises InvalidPath, InvalidFilter, InvalidValue, NoTarget, errors.Mutability, or
+    PayloadTooLarge where it would cost too much.
     """
     patch = _Patch(rtype, ValueReader(tolerance), dict(attributes))
     for operation in operations:
@@ -76,6 +81,7 @@ class _Patch:
     document: dict[str, Any]
     edits: list[MemberEdit] = attrs.field(factory=list)
     password: Secret | None = None
+    work: Work = attrs.field(factory=Work)
 
     def run(self, operation: PatchOperation) -> None:
         if operation.path is None:
@@ -156,14 +162,23 @@ class _Patch:
         elif attribute.name == "members" and self.rtype.has_members:
             change = edit(self.values, target, node, op, raw)
             self.edits += [change] if change else []
+            self._check_edits()
         elif attribute.name == "password" and self.rtype.has_password:
             if op is not Op.REMOVE:  # none is kept here that could be removed
                 self.password = secret(self.values, attribute, raw) or self.password
         else:
             self._put(target, self._changed(Change(self.values, target, op, raw), node))
 
+    def _check_edits(self) -> None:
+        whole = sum(isinstance(each, ReplaceMembers | RemoveMatching) for each in self.edits)
+        if whole > WHOLE_EDITS_LIMIT:
+            raise PayloadTooLarge(
+                f"A PATCH may go through all members at most {WHOLE_EDITS_LIMIT} times."
+            )
+
     def _changed(self, change: Change, node: FilterNode | None) -> Any:
         entries = change.target.entries(self.document)
+        self.work.look(entries, change.raw, node)
         if change.attribute.multi_valued:
             return change.entries(entries) if node is None else change.entries_where(node, entries)
         if change.attribute.type is Type.COMPLEX:

@@ -26,6 +26,7 @@ from bridge.core.members import (
     ReplaceMembers,
 )
 from bridge.core.patch.operations import Op
+from bridge.core.patch.work import terms
 from bridge.core.schema.normalize import member_ids
 from bridge.core.schema.resource_types import Target
 from bridge.core.schema.tolerance import Quirk
@@ -44,7 +45,7 @@ def edit(
     if members.sub is not None or (node is not None and op is not Op.REMOVE):
         raise errors.Mutability("A member cannot be changed: remove it and add the other.")
     if node is not None:
-        return _removal(bind_within(node, members, values))
+        return _removal(bind_within(node, members, values), terms(node))
     if op is Op.REMOVE and raw is None:
         return ReplaceMembers(())
     ids = member_ids(values, members.attribute, raw)
@@ -59,17 +60,17 @@ def edit(
     return RemoveMembers(ids) if ids else None
 
 
-def _removal(bound: BoundFilter) -> MemberEdit:
-    terms = bound.terms if isinstance(bound, Or) else (bound,)
+def _removal(bound: BoundFilter, cost: int) -> MemberEdit:
+    alternatives = bound.terms if isinstance(bound, Or) else (bound,)
     named = [
         str(term.value)
-        for term in terms
+        for term in alternatives
         if isinstance(term, Compare) and term.op is Comparison.EQ and term.path.leaf.name == "value"
     ]
-    if len(named) == len(terms):
+    if len(named) == len(alternatives):
         return RemoveMembers(tuple(named))
     _refuse_unknown(bound)
-    return RemoveMatching(lambda m: evaluate_entry(bound, {"value": m.id, "type": m.type}))
+    return RemoveMatching(lambda m: evaluate_entry(bound, {"value": m.id, "type": m.type}), cost)
 
 
 def _refuse_unknown(node: BoundFilter) -> None:

@@ -1,0 +1,54 @@
+"""Proven here: what would take long, or could never be read again, is refused by a named limit."""
+
+import pytest
+
+from bridge.core.errors import PayloadTooLarge
+from bridge.core.members import RemoveMatching, ReplaceMembers
+from bridge.core.schema import GROUP, USER
+from bridge.journal import membership, record
+from bridge.journal.store import Journal
+from tests.unit.journal import scene
+
+
+def test_a_filter_is_compared_with_so_many_members(
+    journal: Journal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(membership, "MATCHES_LIMIT", 6)
+    for id_ in ("u1", "u2", "u3"):
+        scene.user(journal, id_)
+    scene.group(journal, "g1", "u1", "u2", "u3")
+    counted = scene.written(journal)
+    with pytest.raises(PayloadTooLarge, match="limit of 6 comparisons"):
+        scene.update(journal, GROUP, "g1", RemoveMatching(lambda m: m.id == "u1", terms=3))
+    assert scene.written(journal) == counted
+    scene.update(journal, GROUP, "g1", RemoveMatching(lambda m: m.id == "u1", terms=2))
+    assert scene.member_ids(journal, "g1") == ["u2", "u3"]
+
+
+def test_all_members_are_read_once_however_often_they_are_needed(journal: Journal) -> None:
+    for id_ in ("u1", "u2", "u3"):
+        scene.user(journal, id_)
+    scene.group(journal, "g1", "u1", "u2")
+    edits = [
+        ReplaceMembers(("u3",)),
+        RemoveMatching(lambda m: m.id == "u3"),
+        ReplaceMembers(("u2", "u3")),
+        RemoveMatching(lambda m: m.id == "u2"),
+    ]
+    assert scene.update(journal, GROUP, "g1", *edits).version == 2
+    assert scene.member_ids(journal, "g1") == ["u3"]
+    delta = scene.changes(journal, "g1")[1].members
+    assert [m.id for m in delta.added] == ["u3"]
+    assert sorted(m.id for m in delta.removed) == ["u1", "u2"]
+
+
+def test_a_resource_has_a_largest_size(journal: Journal) -> None:
+    scene.user(journal, "u1")
+    counted = scene.written(journal)
+    much = "x" * record.DOCUMENT_LIMIT_BYTES
+    with pytest.raises(PayloadTooLarge, match=str(record.DOCUMENT_LIMIT_BYTES)):
+        scene.update(journal, USER, "u1", title=much)
+    with pytest.raises(PayloadTooLarge):
+        scene.create(journal, USER, "u2", {"userName": "u2", "title": much})
+    assert scene.written(journal) == counted
+    assert scene.update(journal, USER, "u1", title=much[:-200]).version == 2
