@@ -3,7 +3,7 @@
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["tests.containers"]
+pytest_plugins = ["tests.containers", "tests.journals"]
 
 # A busy machine is no counterexample: the time limit is pytest's, for the test as a whole.
 settings.register_profile("project", deadline=None, print_blob=True)

@@ -24,7 +24,7 @@ from bridge.engine.dispatcher import Dispatcher
 from bridge.hosting import HostedBackend, host
 from bridge.journal import backends, holds
 from bridge.journal.holds import Limits
-from bridge.journal.store import Journal, open_journal
+from bridge.journal.store import Journal, open_configured
 from bridge.operations.access import AccessLog, Routes, naming
 from bridge.operations.metrics import BackendGauges, DeliveryCounts, Metrics
 from bridge.operations.status import PATHS, backend_figures, status_router
@@ -132,7 +132,7 @@ def assembled(loaded: Loaded) -> Iterator[Bridge]:
     """
     sealer = Sealer(loaded.configuration.server.key)
     hosted = host(loaded, sealer)
-    journal = open_journal(loaded.journal_url)
+    journal = open_configured(loaded)
     try:
         _name_forgotten(journal, hosted)
         _set_guard(journal, loaded.configuration.guard)

@@ -19,7 +19,12 @@ from bridge.core.errors import OperatorError
 DONE, PROBLEM, USAGE, UNREACHABLE = range(4)
 INTERRUPTED = 130
 
-_EXIT_CODES = {"BRG-USAGE": USAGE, "BRG-REACH-BRIDGE": UNREACHABLE}
+_EXIT_CODES = {
+    "BRG-USAGE": USAGE,
+    "BRG-REACH-BRIDGE": UNREACHABLE,
+    "BRG-REACH-BACKEND": UNREACHABLE,
+    "BRG-JOURNAL-UNREACHABLE": UNREACHABLE,
+}
 
 TRACEBACK = "BRIDGE_TRACEBACK"
 """Environment variable: set to anything, an unforeseen error is shown with its traceback."""

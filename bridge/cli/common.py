@@ -66,14 +66,14 @@ def operator_cause() -> "Cause":
 @contextmanager
 def journal_of(loaded: "Loaded") -> Iterator["Journal"]:
     """Open the journal: alone if nobody serves it, else beside the running bridge."""
-    from bridge.journal.store import open_journal
+    from bridge.journal.store import open_configured
 
     try:
-        journal = open_journal(loaded.journal_url)
+        journal = open_configured(loaded)
     except OperatorError as error:
         if error.code != "BRG-JOURNAL-LOCKED":
             raise
-        journal = open_journal(loaded.journal_url, exclusive=False)
+        journal = open_configured(loaded, exclusive=False)
     try:
         yield journal
     finally:

@@ -100,7 +100,7 @@ def check(*, common: Common = COMMON) -> int:
     rows = [_fine("configuration", f"{loaded.path} is understood.")]
     hosted = host(loaded)
     rows.append(_fine("plugins", f"{len(hosted)} backends are configured."))
-    rows.append(_fine("journal", _journal(loaded.journal_url)))
+    rows.append(_fine("journal", _journal(loaded)))
     code = 0
     for one in hosted:
         found, one_code = _look(one)
@@ -110,12 +110,12 @@ def check(*, common: Common = COMMON) -> int:
     return code
 
 
-def _journal(url: str) -> str:
+def _journal(loaded: "Loaded") -> str:
     from bridge.journal import backends
-    from bridge.journal.store import open_journal
+    from bridge.journal.store import open_configured
 
     try:
-        journal = open_journal(url, exclusive=False)
+        journal = open_configured(loaded, exclusive=False)
     except OperatorError as error:
         if error.code == "BRG-JOURNAL-MISSING":
             return "There is none yet; the first start makes it."

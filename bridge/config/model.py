@@ -194,7 +194,23 @@ class Journal:
     url: str = attrs.field(
         default="sqlite:///bridge.db",
         metadata=meaning(
-            "SQLAlchemy address. A relative SQLite path is relative to the configuration file."
+            "Where it is: `sqlite:///FILE` (a relative path is relative to the configuration file) "
+            "or `postgresql+psycopg://USER@HOST/DATABASE`."
+        ),
+    )
+    connections: int = attrs.field(
+        default=8,
+        validator=_between(1, 100),
+        metadata=meaning(
+            "Connections to PostgreSQL that a process opens at most: so many for writing and as "
+            "many for reading."
+        ),
+    )
+    wake: Literal["notify", "poll"] = attrs.field(
+        default="notify",
+        metadata=meaning(
+            "How workers learn of changes in PostgreSQL. `poll` looks twice a second and needs "
+            "nothing that outlives a transaction: for a pooler in transaction mode."
         ),
     )
 

@@ -32,7 +32,8 @@ class Dispatcher:
     async def run(self) -> None:
         """Deliver until `stop`. A backend that is new here starts with every live resource.
 
-        For the one process that serves the journal: leases of the process before it are ended.
+        Alone on its journal, it ends the leases of the process before it; among others it lets
+        them run out.
         Raises OperatorError BRG-ENGINE-001 for a name that belonged to another type of backend.
         """
         await self._journal.write(self._enrol)
@@ -79,5 +80,6 @@ class Dispatcher:
                 )
             backends.add(tx, one.name, one.type.name)
             taking.set_untaken(tx, one.name, one.untaken)
-            claims.clear_leases(tx, one.name)
-        passwords.set_takers(tx, [one.name for one in self._hosted if one.sealer])
+            if self._journal.alone:
+                claims.clear_leases(tx, one.name)
+        passwords.set_takers(tx, {one.name: one.sealer is not None for one in self._hosted})

@@ -137,6 +137,7 @@ def add(tx: Transaction, name: str, kind: str) -> bool:
     known = get(tx, name)
     if known is not None and known.state != REMOVED:
         return False
+    tx.freeze(resource)  # what is written after this finds the backend, what was before is found
     tx.run(
         _ADD,
         name=name,

@@ -5,7 +5,8 @@ A path into a document is a tuple of keys: ("name", "givenName"), ("urn:…:User
 Rule: no other module knows how a dialect reads JSON or compares text.
 """
 
-from typing import Any
+from enum import StrEnum
+from typing import Any, assert_never
 
 from sqlalchemy import ColumnElement, Integer, Text, literal_column
 from sqlalchemy.ext.compiler import compiles
@@ -23,8 +24,27 @@ KIND: ColumnElement[str] = literal_column("v.type")
 ATOM: ColumnElement[Any] = literal_column("v.atom")
 """A value that is neither object nor array, of the row source `Leaves`; else NULL."""
 
-IS_TRUE: ColumnElement[int] = literal_column("(v.type = 'true')")
-"""1 where the value of the row source `Values` is true, else 0."""
+
+class _OfValue(FunctionElement[Any]):
+    """The value of the row source `Values` as a number, or as 1 for true and 0 for all else."""
+
+    inherit_cache = False
+
+    def __init__(self, kind: "Kind") -> None:
+        super().__init__()
+        self.kind = kind
+
+
+class Kind(StrEnum):
+    """What a JSON value is taken as; `BOOLEAN` is 1 and 0."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    BOOLEAN = "boolean"
+
+
+NUMBER: ColumnElement[Any] = _OfValue(Kind.NUMBER)
+IS_TRUE: ColumnElement[int] = _OfValue(Kind.BOOLEAN)
 
 
 class fold(FunctionElement[str]):  # noqa: N801 - reads as the function it is
@@ -63,9 +83,10 @@ class text_at(FunctionElement[Any]):  # noqa: N801 - reads as the function it is
 
     inherit_cache = False
 
-    def __init__(self, document: ColumnElement[str], *keys: str) -> None:
+    def __init__(self, document: ColumnElement[str], *keys: str, kind: Kind = Kind.TEXT) -> None:
         super().__init__(document)
         self.keys = keys
+        self.kind = kind
 
 
 class first_at(FunctionElement[Any]):  # noqa: N801 - reads as the function it is
@@ -76,10 +97,13 @@ class first_at(FunctionElement[Any]):  # noqa: N801 - reads as the function it i
 
     inherit_cache = False
 
-    def __init__(self, document: ColumnElement[str], keys: Keys, sub: str | None) -> None:
+    def __init__(
+        self, document: ColumnElement[str], keys: Keys, sub: str | None, kind: Kind = Kind.TEXT
+    ) -> None:
         super().__init__(document)
         self.keys = keys
         self.sub = sub
+        self.kind = kind
 
 
 class Values(FunctionElement[Any]):
@@ -115,12 +139,19 @@ class Entries(FunctionElement[Any]):
         self.keys = keys
 
 
+# --- SQLite -------------------------------------------------------------------------------------
+
 _ENTRY = "CASE e.type WHEN 'object' THEN e.value ELSE '{}' END"
 
 
 def _path(*keys: str) -> str:
     quoted = "".join(f'."{key}"' for key in keys).replace("'", "''")
     return f"'${quoted}'"
+
+
+@compiles(_OfValue, "sqlite")
+def _of_value_sqlite(element: _OfValue, _compiler: SQLCompiler, **_: Any) -> str:
+    return "v.value" if element.kind is Kind.NUMBER else "(v.type = 'true')"
 
 
 @compiles(fold, "sqlite")
@@ -177,3 +208,92 @@ def _values_sqlite(element: Values, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(Entries, "sqlite")
 def _entries_sqlite(element: Entries, compiler: SQLCompiler, **kw: Any) -> str:
     return f"json_each({compiler.process(element.clauses, **kw)}, {_path(*element.keys)}) AS e"
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------------
+
+# A document is text, for the order of its keys; what looks into it parses it. In a lax path `[*]`
+# unfolds a list and leaves anything else as it is.
+
+_ROW = """(SELECT {text} AS value, {number} AS number,
+CASE jsonb_typeof(x) WHEN 'string' THEN 'text' WHEN 'number' THEN 'real'
+WHEN 'boolean' THEN x #>> '{{}}' ELSE jsonb_typeof(x) END AS type,
+CASE WHEN jsonb_typeof(x) NOT IN ('object', 'array') THEN {text} END AS atom
+FROM {source} AS each(x)) AS v"""
+
+
+def _as(kind: Kind, value: str) -> str:
+    match kind:
+        case Kind.TEXT:
+            return f"({value} #>> '{{}}') COLLATE \"C\""
+        case Kind.NUMBER:
+            number = f"({value} #>> '{{}}')::numeric"
+            return f"CASE jsonb_typeof({value}) WHEN 'number' THEN {number} END"
+        case Kind.BOOLEAN:
+            return f"CASE {value} WHEN 'true'::jsonb THEN 1 WHEN 'false'::jsonb THEN 0 END"
+    assert_never(kind)
+
+
+def _json(element: FunctionElement[Any], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({compiler.process(element.clauses, **kw)} AS jsonb)"
+
+
+def _lax(*keys: str, end: str = "") -> str:
+    path = "".join(f'."{key}"[*]' for key in keys).replace("'", "''")
+    return f"'lax ${path}{end}'"
+
+
+@compiles(_OfValue, "postgresql")
+def _of_value_postgresql(element: _OfValue, _compiler: SQLCompiler, **_: Any) -> str:
+    return "v.number" if element.kind is Kind.NUMBER else "CAST(v.type = 'true' AS integer)"
+
+
+@compiles(fold, "postgresql")
+def _fold_postgresql(element: fold, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"scim_key({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(position, "postgresql")
+def _position_postgresql(element: position, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"strpos({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(by_hand, "postgresql")
+def _by_hand_postgresql(element: by_hand, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"(ARRAY[{compiler.process(element.clauses, **kw)}])[1]"
+
+
+@compiles(time_text, "postgresql")
+def _time_text_postgresql(element: time_text, compiler: SQLCompiler, **kw: Any) -> str:
+    at = compiler.process(element.clauses, **kw)
+    shown = """'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'"""
+    return f"to_char(timestamp 'epoch' + {at} * interval '1 microsecond', {shown})"
+
+
+@compiles(text_at, "postgresql")
+def _text_at_postgresql(element: text_at, compiler: SQLCompiler, **kw: Any) -> str:
+    keys = ",".join(f'"{key}"' for key in element.keys).replace("'", "''")
+    return _as(element.kind, f"({_json(element, compiler, **kw)} #> '{{{keys}}}')")
+
+
+@compiles(first_at, "postgresql")
+def _first_at_postgresql(element: first_at, compiler: SQLCompiler, **kw: Any) -> str:
+    each = f"jsonb_path_query({_json(element, compiler, **kw)}, {_lax(*element.keys)})"
+    value = "e.value" if element.sub is None else f"(e.value -> '{element.sub}')"
+    primary = "(e.value -> 'primary') IS NOT DISTINCT FROM 'true'::jsonb DESC"
+    rows = f"{each} WITH ORDINALITY AS e(value, key) ORDER BY {primary}, e.key LIMIT 1"
+    return f"(SELECT {_as(element.kind, value)} FROM {rows})"  # noqa: S608
+
+
+@compiles(Values, "postgresql")
+def _values_postgresql(element: Values, compiler: SQLCompiler, **kw: Any) -> str:
+    outer = "e.value" if len(element.clauses) == 0 else _json(element, compiler, **kw)
+    keys = element.keys if element.sub is None else (*element.keys, element.sub)
+    path = _lax(*keys, end=".**" if isinstance(element, Leaves) else "")
+    source = f"jsonb_path_query({outer}, {path})"
+    return _ROW.format(text=_as(Kind.TEXT, "x"), number=_as(Kind.NUMBER, "x"), source=source)
+
+
+@compiles(Entries, "postgresql")
+def _entries_postgresql(element: Entries, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"jsonb_path_query({_json(element, compiler, **kw)}, {_lax(*element.keys)}) AS e(value)"

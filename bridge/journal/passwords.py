@@ -7,7 +7,7 @@ and no later look, resync or new backend brings it back.
 Rule: there is a row only where `version` is beyond what its backend's cursor has applied.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Mapping, Sequence
 
 import attrs
 from sqlalchemy import bindparam, case, delete, select, update
@@ -56,7 +56,9 @@ _DROP_APPLIED = prepared(
 )
 _FORGET = prepared(delete(password).where(*_OF_ENTITY))
 _SET_TAKERS = prepared(
-    update(backend).values(takes_passwords=case((among(backend.c.name, "takers"), ONE), else_=ZERO))
+    update(backend)
+    .where(among(backend.c.name, "backends"))
+    .values(takes_passwords=case((among(backend.c.name, "takers"), ONE), else_=ZERO))
 )
 _DROP_UNTAKEN = prepared(
     delete(password).where(password.c.backend.not_in(select(backend.c.name).where(*_TAKER)))
@@ -114,7 +116,8 @@ def forget(tx: Transaction, entity: Entity) -> None:
     tx.run(_FORGET, organization=entity.organization, entity=entity.id)
 
 
-def set_takers(tx: Transaction, names: Collection[str]) -> None:
-    """Note which backends take passwords, and drop what waits for any other."""
-    tx.run(_SET_TAKERS, takers=list(names))
+def set_takers(tx: Transaction, takes: Mapping[str, bool]) -> None:
+    """Note which of these backends take passwords, and drop what waits for one that does not."""
+    takers = [name for name, is_taker in takes.items() if is_taker]
+    tx.run(_SET_TAKERS, backends=list(takes), takers=takers)
     tx.run(_DROP_UNTAKEN)

@@ -28,7 +28,18 @@ from sqlalchemy import (
 
 from bridge.core.schema import COMMON, Attribute, ResourceType, Target, Type
 from bridge.journal import tables
-from bridge.journal.documents import ATOM, IS_TRUE, KIND, VALUE, Keys, Leaves, Values, fold
+from bridge.journal.documents import (
+    ATOM,
+    IS_TRUE,
+    KIND,
+    NUMBER,
+    VALUE,
+    Keys,
+    Kind,
+    Leaves,
+    Values,
+    fold,
+)
 from bridge.journal.statements import ONE, ZERO
 
 Kinds = tuple[str, ...]
@@ -124,9 +135,16 @@ def folds(leaf: Attribute) -> bool:
 _TEXT: Kinds = ("text",)
 _JSON_TYPES: Mapping[Type, tuple[Kinds, ColumnElement[Any]]] = {
     Type.BOOLEAN: (("true", "false"), IS_TRUE),
-    Type.INTEGER: (("integer", "real"), VALUE),
-    Type.DECIMAL: (("integer", "real"), VALUE),
+    Type.INTEGER: (("integer", "real"), NUMBER),
+    Type.DECIMAL: (("integer", "real"), NUMBER),
 }
+
+
+def kind_of(leaf: Attribute) -> Kind:
+    """Return as what the values of an attribute are sorted."""
+    if leaf.type is Type.BOOLEAN:
+        return Kind.BOOLEAN
+    return Kind.NUMBER if leaf.type in _JSON_TYPES else Kind.TEXT
 
 
 def keys_of(target: Target) -> Keys:

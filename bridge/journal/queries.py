@@ -23,7 +23,7 @@ from bridge.core.schema import ResourceType, Target, Type
 from bridge.journal import tables
 from bridge.journal.documents import by_hand, first_at, fold, text_at
 from bridge.journal.filtering import condition, describe, is_narrow
-from bridge.journal.places import Column, Places, folds, keys_of
+from bridge.journal.places import Column, Places, folds, keys_of, kind_of
 from bridge.journal.resources import COLUMNS, resource_of
 from bridge.journal.statements import ZERO, Prepared, prepared
 from bridge.journal.store import Reader
@@ -228,10 +228,11 @@ def _sort_key(rtype: ResourceType, named: Target) -> ColumnElement[Any]:
     if isinstance(place, Column):
         return place.expression
     keys, part = keys_of(target), target.sub.name if target.sub else None
+    kind = kind_of(target.leaf)
     if target.attribute.multi_valued:
-        value: ColumnElement[Any] = first_at(_r.c.document, keys, part)
+        value: ColumnElement[Any] = first_at(_r.c.document, keys, part, kind)
     elif part is not None:
-        value = text_at(_r.c.document, *keys, part)
+        value = text_at(_r.c.document, *keys, part, kind=kind)
     else:
-        value = text_at(_r.c.document, *keys)
+        value = text_at(_r.c.document, *keys, kind=kind)
     return fold(value) if folds(target.leaf) else value

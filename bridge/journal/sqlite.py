@@ -85,6 +85,11 @@ class SqliteFile:
             self.close()
             raise
 
+    @property
+    def locked(self) -> bool:
+        """Whether this process holds the lock."""
+        return self._lock is not None
+
     def connect(self, *, readonly: bool) -> sqlite3.Connection:
         """Return a new connection in autocommit mode; transactions are spelled out."""
         connection = sqlite3.connect(

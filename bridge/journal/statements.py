@@ -6,17 +6,17 @@ one tuple and one call of the driver.
 Rule: what the dialects say differently is stated here (and nowhere else) as a construct of its own.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     Dialect,
     Executable,
     Table,
     bindparam,
     literal_column,
-    select,
 )
 from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.compiler import compiles
@@ -47,7 +47,7 @@ ONE: ColumnElement[int] = literal_column("1")
 class Compiled:
     """SQL text of one dialect, and how to turn named parameters into the tuple it wants."""
 
-    __slots__ = ("_constants", "_lists", "keys", "text")
+    __slots__ = ("_as_list", "_constants", "_lists", "keys", "text")
 
     def __init__(self, statement: Executable, dialect: Dialect) -> None:
         compiled: SQLCompiler = statement.compile(dialect=dialect)  # type: ignore[attr-defined]
@@ -56,15 +56,15 @@ class Compiled:
         binds = [(name, bind) for bind, name in compiled.bind_names.items()]
         self._constants = {name: bind.effective_value for name, bind in binds if not bind.required}
         self._lists = {name for name, bind in binds if isinstance(bind.type, _List)}
+        self._as_list: Callable[[Any], Any] = encode if dialect.name == "sqlite" else list
 
     def bind(self, params: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the driver's parameters. Raises KeyError for a name that is missing."""
         if self._constants:
             params = {**self._constants, **params}
         if self._lists:
-            return tuple(
-                encode(params[key]) if key in self._lists else params[key] for key in self.keys
-            )
+            lists = {name: self._as_list(params[name]) for name in self._lists}
+            params = {**params, **lists}
         return tuple([params[key] for key in self.keys])
 
 
@@ -93,28 +93,34 @@ def prepared(statement: Executable) -> Prepared:
 def insert_into(table: Table, columns: Iterable[str] | None = None) -> Insert:
     """Return an INSERT of one row; every column is a parameter of the same name."""
     names = table.columns.keys() if columns is None else columns
-    return insert(table).values({name: bindparam(name) for name in names})
+    return insert(table).values({name: bindparam(name) for name in names}).inline()
 
 
 def among(column: ColumnElement[str], name: str) -> ColumnElement[bool]:
     """Return: `column` is one of the texts in the list parameter `name`, however many there are."""
-    return column.in_(
-        select(literal_column("value")).select_from(_Each(bindparam(name, type_=_List())))
-    )
+    return _Among(column, bindparam(name, type_=_List()))
 
 
 class _List(UserDefinedType[Any]):
-    """A list of texts as one parameter: its JSON text, which every dialect can unfold."""
+    """A list of texts as one parameter: an array, or its JSON text where there are none."""
 
     cache_ok = True
 
 
-class _Each(FunctionElement[str]):
-    """The elements of a JSON list of texts, as rows of one column `value`."""
+class _Among(FunctionElement[bool]):
+    """Whether a column is one of a list of texts."""
 
     inherit_cache = True
+    type = Boolean()
 
 
-@compiles(_Each, "sqlite")
-def _each_sqlite(element: _Each, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"json_each({compiler.process(element.clauses, **kw)})"
+@compiles(_Among, "sqlite")
+def _among_sqlite(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, texts = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} IN (SELECT value FROM json_each({texts}))"  # noqa: S608
+
+
+@compiles(_Among, "postgresql")
+def _among_postgresql(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, texts = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"{column} = ANY ({texts})"

@@ -27,7 +27,7 @@ def taking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Tenant]:
 
     def take(tx: Transaction) -> None:
         backends.add(tx, "corp", "ldap")
-        passwords.set_takers(tx, ["corp"])
+        passwords.set_takers(tx, {"corp": True})
 
     with serving(tmp_path_factory.mktemp("taking")) as served:
         served.journal.write_now(take)

@@ -13,9 +13,9 @@ _BACKEND = prepared(insert_into(tables.backend, ("name", "type", "state", "updat
 
 
 @pytest.fixture(scope="module")
-def journal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Journal]:
-    """One journal for all examples; each has an organization of its own."""
-    with closing(open_journal(f"sqlite:///{tmp_path_factory.mktemp('laws')}/journal")) as journal:
+def journal(shared_journal_url: str) -> Iterator[Journal]:
+    """One journal of each kind for all examples; each has an organization of its own."""
+    with closing(open_journal(shared_journal_url)) as journal:
         backend = {"name": "corp", "type": "ldap", "state": "active", "updated": 0}
         journal.write_now(lambda tx: tx.run(_BACKEND, **backend))
         yield journal

@@ -14,10 +14,14 @@ from bridge.core.schema.resource_types import ResourceType
 
 
 def name_key(text: str) -> str:
-    """Return the key of a text whose case does not count: NFC(lower(NFC(text))), idempotent."""
+    """Return the key of a text whose case does not count: NFC(lower(NFC(text))), idempotent.
+
+    A final sigma is a sigma, so that a character's key never depends on its neighbours: the
+    beginning of a key is the key of a beginning, and a database can do the same.
+    """
     if text.isascii():
         return text.lower()
-    return unicode_form("NFC", unicode_form("NFC", text).lower())
+    return unicode_form("NFC", unicode_form("NFC", text).lower().replace("\u03c2", "\u03c3"))
 
 
 def comparison_key(attribute: Attribute, value: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
@@ -11,8 +10,8 @@ from tests.unit.journal.scene import add_backend
 
 
 @pytest.fixture
-def journal(tmp_path: Path) -> Iterator[Journal]:
-    """A new journal that the backend `corp` follows."""
-    with closing(open_journal(f"sqlite:///{tmp_path}/journal.sqlite3")) as journal:
+def journal(journal_url: str) -> Iterator[Journal]:
+    """A new journal of each kind in turn, that the backend `corp` follows."""
+    with closing(open_journal(journal_url)) as journal:
         add_backend(journal, "corp")
         yield journal

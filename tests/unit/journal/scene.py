@@ -1,6 +1,6 @@
 """A journal with one organization and one backend, and the short words that its tests use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +12,9 @@ from bridge.core.members import MemberEdit
 from bridge.core.resources import Resource
 from bridge.core.schema import GROUP, USER, ResourceType
 from bridge.journal import members, record, resources, tables
+from bridge.journal.session import Session
 from bridge.journal.statements import insert_into
-from bridge.journal.store import Journal, prepared
+from bridge.journal.store import Journal, Reader, prepared
 
 ACME = "acme"
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, tzinfo=UTC)
@@ -95,3 +96,29 @@ def get(journal: Journal, rtype: ResourceType, id_: str) -> Resource:
 
 def member_ids(journal: Journal, group_id: str) -> list[str]:
     return [m.id for m in journal.read_now(lambda r: members.of(r, ACME, group_id))]
+
+
+class _Explaining:
+    """A session that asks for plans instead of rows."""
+
+    def __init__(self, session: Session, how: str) -> None:
+        self._session = session
+        self._how = how
+        self.now = session.now
+        self.steps: list[str] = []
+
+    def rows(self, text: str, parameters: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+        found = self._session.rows(f"{self._how} {text}", parameters)
+        self.steps.extend(str(row[-1]) for row in found)
+        return []
+
+
+def plan_of(reader: Reader, query: Callable[[Reader], Any]) -> list[str]:
+    """The steps in which a database finds what a query asks for, where it has a choice."""
+    session, dialect = reader._session, reader._dialect
+    if dialect.name == "postgresql":  # so few rows are read faster than any index
+        session.rows("SELECT set_config('enable_seqscan', 'off', true)", ())
+    how = "EXPLAIN" if dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    explaining = _Explaining(session, how)
+    query(Reader(explaining, dialect))  # type: ignore[arg-type]
+    return explaining.steps

@@ -19,7 +19,8 @@ ONE, TWO = Sealed("seal-one"), Sealed("seal-two")
 
 
 def take(journal: Journal, *names: str) -> None:
-    journal.write_now(lambda tx: passwords.set_takers(tx, names))
+    every = {row["name"]: row["name"] in names for row in rows(journal, "backend")}
+    journal.write_now(lambda tx: passwords.set_takers(tx, every))
 
 
 def new(journal: Journal, password: Sealed | None = ONE) -> None:
