@@ -21,8 +21,13 @@ from bridge.testing.stories import load_all
 STORIES = "tests/stories"
 """Where stories are looked for, from pytest's root directory, unless `--stories` says otherwise."""
 
-SUITE = Path(__file__).with_name("suite.py")
-"""The test module that `--bridge-backend` adds."""
+SUITE = '''"""The contract, for the backend of --bridge-backend."""
+
+from bridge.testing.suite import TestBackend
+
+__all__ = ["TestBackend"]
+'''
+"""The test module that `--bridge-backend` adds, in a folder of its own: no conftest.py above it."""
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -45,13 +50,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "slow: takes longer than ten seconds")
-    if backend := config.getoption("--bridge-backend"):
-        # Asked now, so that a mistake is one line and not one error per law.
-        with TemporaryDirectory() as folder:
-            given(backend, config.getoption("--bridge-settings"), Path(folder)).close()
-        if config.args_source is not pytest.Config.ArgsSource.ARGS:
-            config.args.clear()
-        config.args.append(str(SUITE))
+    if not (backend := config.getoption("--bridge-backend")) or hasattr(config, "workerinput"):
+        return
+    folder = TemporaryDirectory(prefix="bridge-contract-")
+    config.add_cleanup(folder.cleanup)
+    # Asked now, so that a mistake is one line and not one error per law.
+    given(backend, config.getoption("--bridge-settings"), Path(folder.name)).close()
+    suite = Path(folder.name) / "test_given_backend.py"
+    suite.write_text(SUITE, encoding="utf-8")
+    if config.args_source is not pytest.Config.ArgsSource.ARGS:
+        config.args.clear()
+    config.args.append(str(suite))
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
