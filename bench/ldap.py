@@ -26,7 +26,7 @@ from ldap3.utils.asn1 import encode  # type: ignore[attr-defined]
 
 from bridge.plugin import ChangeRecord, Link, Secret
 from bridge.testing import World
-from bridge_ldap.client import ASSERTION
+from bridge_ldap.answers import ASSERTION
 from bridge_ldap.plugin import LdapBackend
 from bridge_ldap.sections import Groups, Users
 from bridge_ldap.settings import Settings

@@ -53,6 +53,7 @@ class Desk:
     def counting(self) -> Iterator[list[str]]:
         """Note every exchange with the server in the list that is given."""
         client = self.backend._client
+        assert client.schema is not None  # read once a connection: that does not count
         seen: list[str] = []
         exchange = client._exchange
 

@@ -17,7 +17,8 @@ import pytest
 import trustme
 
 from bridge.plugin import BackendDown, InDoubt, NotApplied, RetryLater, Secret
-from bridge_ldap.client import ANY_ENTRY, Client
+from bridge_ldap.answers import ANY_ENTRY
+from bridge_ldap.client import Client
 from bridge_ldap.sections import Groups, Users
 from bridge_ldap.settings import Settings
 from bridge_ldap.transport import TimedSocket
@@ -47,7 +48,7 @@ def test_verified_certificate_is_accepted(openldap: OpenLDAP, scheme: str) -> No
         openldap, uris=(uri,), insecure=False, start_tls=True, ca_file=openldap.ca_file
     ) as client:
         assert client.read(openldap.base_dn, ["ou"]) is not None
-        assert client.is_encrypted
+        assert client.wire.is_encrypted
 
 
 @pytest.mark.parametrize("scheme", ["ldaps", "ldap"])
@@ -245,7 +246,7 @@ def test_first_server_that_answers_is_used(openldap: OpenLDAP) -> None:
         dead = f"ldap://127.0.0.1:{unused.getsockname()[1]}"
         with client_of(openldap, uris=(dead, openldap.uri)) as client:
             assert client.read(openldap.base_dn, ["ou"]) is not None
-            assert client.uri == openldap.uri
+            assert client.wire.uri == openldap.uri
         with client_of(openldap, uris=(dead, dead)) as client, pytest.raises(BackendDown) as down:
             client.read(openldap.base_dn, ["ou"])
     assert str(down.value).count(dead) == 2
@@ -262,10 +263,10 @@ def test_wrong_password_is_not_tried_on_the_next_server(openldap: OpenLDAP) -> N
 def test_one_bind_serves_many_operations(openldap: OpenLDAP) -> None:
     with client_of(openldap) as client:
         client.read(openldap.base_dn, ["ou"])
-        connection = client._connection
+        wire = client.wire
         for _ in range(20):
             client.read(openldap.base_dn, ["ou"])
-        assert client._connection is connection
+        assert client.wire is wire
 
 
 # --- Referrals and pages --------------------------------------------------------------------------

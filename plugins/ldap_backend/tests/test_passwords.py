@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import attrs
 import pytest
 
 from bridge.plugin import Park, Secret, Surprise
@@ -124,8 +125,8 @@ def test_refusal_that_quotes_the_password_is_not_repeated(
     exchange, quoted = client._exchange, Secret("sh0rt")
 
     def quoting(*arguments: Any, **named: Any) -> Any:
-        result, response = exchange(*arguments, **named)
-        return {**result, "message": f"{quoted.reveal()} is too short"}, response
+        reply = exchange(*arguments, **named)
+        return attrs.evolve(reply, message=f"{quoted.reveal()} is too short")
 
     monkeypatch.setattr(client, "_exchange", quoting)
     with pytest.raises(Park, match=r"\*\*\* is too short") as parked:

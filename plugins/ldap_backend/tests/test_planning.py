@@ -132,7 +132,11 @@ def test_rename_moves_the_entry_and_its_references() -> None:
     world = World()
     world.user("ann")
     done = plan([world.update("ann", userName="eve")], link(world, "ann", ANN))
-    assert [type(step).__name__ for step in done.steps] == ["RenameEntry", "ReplaceReferences"]
+    assert [type(step).__name__ for step in done.steps] == [
+        "RenameEntry",
+        "ReplaceReferences",
+        "ReplaceReferences",
+    ]
     assert "newrdn: uid=eve\ndeleteoldrdn: 1" in str(done)
 
 
@@ -212,7 +216,7 @@ def test_deactivation_follows_its_policy(
 @pytest.mark.parametrize(
     ("policy", "steps"),
     [
-        ("delete", ["DeleteEntry", "ReplaceReferences"]),
+        ("delete", ["DeleteEntry", "ReplaceReferences", "ReplaceReferences"]),
         ("disable", ["ModifyEntry"]),
         ("keep", []),
     ],

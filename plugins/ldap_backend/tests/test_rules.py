@@ -84,9 +84,10 @@ def test_rule_reads(rule: str, values: list[str]) -> None:
 
 @pytest.mark.parametrize(
     "rule",
-    ["", "|", "a |", "title(userName)", "join(emails)", 'before(x, userName)', 'if(active, "a")',
-     "dn()", "dn(a) | b", 'a | dn(b)', "lower(dn(a))", "emails[type eq x]", 'emails[type ne "x"]', "{name",
-     "name}", "a b", "__import__('os')", "a..b", "x" * 1001, "{name.givenName} {", "{}"],
+    ["", "|", "a |", "title(userName)", "join(emails)", "before(x, userName)", 'if(active, "a")',
+     "dn()", "dn(a) | b", "a | dn(b)", "lower(dn(a))", "emails[type eq x]",
+     'emails[type ne "x"]', "{name", "name}", "a b", "__import__('os')", "a..b", "x" * 1001,
+     "{name.givenName} {", "{}"],
 )  # fmt: skip
 def test_rule_is_refused(rule: str) -> None:
     with pytest.raises(ValueError, match=r"."):

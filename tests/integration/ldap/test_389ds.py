@@ -8,7 +8,7 @@ import attrs
 import pytest
 
 from bridge.testing import BackendContract, Carrier, World
-from bridge_ldap.client import ASSERTION, POST_READ
+from bridge_ldap.answers import ASSERTION, POST_READ
 from bridge_ldap.plugin import LdapBackend
 from bridge_ldap.sections import Deactivation
 from bridge_ldap.settings import Settings

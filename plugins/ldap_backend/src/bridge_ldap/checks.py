@@ -6,8 +6,8 @@ Rule: changes nothing; what can only be guessed from outside is said to be a gue
 from collections.abc import Iterator, Sequence
 
 from bridge.plugin import Finding, NotApplied
-from bridge_ldap import schema
-from bridge_ldap.client import ASSERTION, NO_ATTRIBUTES, PASSWORD_MODIFY, POST_READ, Client
+from bridge_ldap.answers import ASSERTION, NO_ATTRIBUTES, PASSWORD_MODIFY, POST_READ
+from bridge_ldap.client import Client
 from bridge_ldap.schema import Schema
 from bridge_ldap.sections import Groups, Users
 from bridge_ldap.settings import Settings
@@ -19,9 +19,9 @@ LOCK_ATTRIBUTES = ("pwdAccountLockedTime", "nsAccountLock")
 def check(settings: Settings, client: Client) -> Sequence[Finding]:
     """Return the findings for a directory. Raises BackendDown when it cannot be reached."""
     dse = client.root_dse
-    tls = "with TLS, certificate verified" if client.is_encrypted else "WITHOUT TLS"
+    tls = "with TLS, certificate verified" if client.wire.is_encrypted else "WITHOUT TLS"
     found = [
-        _fine("BRG-LDAP-001", f"Connected to {client.uri} as {settings.bind_dn}, {tls}."),
+        _fine("BRG-LDAP-001", f"Connected to {client.wire.uri} as {settings.bind_dn}, {tls}."),
         *_account(settings, client),
         *_bases(settings, client),
     ]
@@ -32,7 +32,7 @@ def check(settings: Settings, client: Client) -> Sequence[Finding]:
                 f"The server has no {' and no '.join(missing)}: some changes take one more look.",
             )
         )
-    known = _published(client)
+    known = client.schema
     if known is None:
         next_step = f"Let {settings.bind_dn} read the subschema subentry."
         return [*found, _wrong("BRG-LDAP-020", "The schema cannot be read.", next_step)]
@@ -90,15 +90,6 @@ def _bases(settings: Settings, client: Client) -> Iterator[Finding]:
             )
         else:
             yield _fine("BRG-LDAP-010", f"{base} is there and readable.")
-
-
-def _published(client: Client) -> Schema | None:
-    where = client.root_dse.subschema
-    asked = ["objectClasses", "attributeTypes"]
-    entry = client.read(where, asked, "(objectClass=subschema)") if where else None
-    if entry is None or not entry.values("objectClasses"):
-        return None
-    return schema.parse(entry.values("objectClasses"), entry.values("attributeTypes"))
 
 
 def _mapped(known: Schema, section: str, kind: Users | Groups) -> Iterator[Finding]:

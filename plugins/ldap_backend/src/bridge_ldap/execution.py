@@ -1,13 +1,12 @@
 """Doing steps: each is one operation when the directory is as assumed, and safe to repeat.
 
-What an operation finds already done counts as done only after looking. A membership change that
-the server refuses as a whole is narrowed to what is really missing by asking about its own values
-alone: O(change) however large the group is.
+What an operation finds already done counts as done only after looking.
 
 Rule: an entry whose identity is known is written only if it still is that very entry.
 """
 
 import re
+import secrets
 
 import attrs
 
@@ -23,14 +22,18 @@ from bridge.plugin import (
     Surprise,
 )
 from bridge_ldap import dn, results
-from bridge_ldap.client import NO_ATTRIBUTES, Client, Modification
-from bridge_ldap.mapping import Entry, Values
+from bridge_ldap.answers import ANY_ENTRY, NO_ATTRIBUTES, Answer, Modification
+from bridge_ldap.client import Client, reach
+from bridge_ldap.identity import Identity
+from bridge_ldap.mapping import Entry
+from bridge_ldap.members import MemberEditor
 from bridge_ldap.numbers import NumberPicker
-from bridge_ldap.planning import conflict
+from bridge_ldap.ownership import CREATOR, Ownership
 from bridge_ldap.results import Code
 from bridge_ldap.settings import Settings
 from bridge_ldap.steps import (
     AddEntry,
+    AwaitLink,
     DeleteEntry,
     LdapStep,
     LinkEntry,
@@ -40,41 +43,27 @@ from bridge_ldap.steps import (
     RenameEntry,
     ReplaceReferences,
     SetPassword,
+    SwitchFlag,
 )
-
-MEMBER_ROUNDS = 4
-"""How often one membership change is narrowed before the group counts as changing too fast."""
-
-QUESTIONS = 50
-"""Up to so many values are asked for one by one; for more the whole attribute is read."""
 
 _WORD = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _REQUIRED = re.compile(r"requires attribute '([^']+)'")
 
-_NOT_AS_ASSUMED = (
-    Code.NO_SUCH_ATTRIBUTE,
-    Code.ATTRIBUTE_OR_VALUE_EXISTS,
-    # Active Directory and Samba for the same two:
-    Code.UNWILLING_TO_PERFORM,
-    Code.ENTRY_ALREADY_EXISTS,
-)
-_TOO_MUCH = (Code.SIZE_LIMIT_EXCEEDED, Code.ADMIN_LIMIT_EXCEEDED)
+FLAG_ROUNDS = 4
+"""How often a number is read and switched before it counts as changing too fast."""
+
+_UNIQUE = ("samaccountname", "userprincipalname")
+_NOT_AS_READ = (Code.NO_SUCH_ATTRIBUTE, Code.ATTRIBUTE_OR_VALUE_EXISTS)
 _REFUSED_PASSWORD = (Code.CONSTRAINT_VIOLATION, Code.UNWILLING_TO_PERFORM)
-_MEMBER_CODES = (
-    *_NOT_AS_ASSUMED,
-    *_TOO_MUCH,
-    Code.ASSERTION_FAILED,
-    Code.OBJECT_CLASS_VIOLATION,
-    Code.NO_SUCH_OBJECT,
-)
 
 
 @attrs.frozen
 class Done:
-    """What a step came to: whether it wrote, and the entry's link when it told us one."""
+    """What a step came to: whether it wrote, the entry's link if it told one, whom it awaits."""
 
     wrote: bool
     link: tuple[str, str] | None = None
+    awaited: frozenset[str] = frozenset()
 
 
 @attrs.frozen
@@ -87,7 +76,7 @@ class Executor:
     def execute(self, plan: Plan) -> Receipt:
         """Do the steps in order; see `bridge.plugin.Backend.execute`."""
         link: tuple[str, str] | None = None
-        wrote = False
+        wrote, awaited = False, frozenset[str]()
         for position, step in enumerate(plan.steps):
             try:
                 done = self._do(step)  # type: ignore[arg-type]  # our own plans hold our own steps
@@ -102,8 +91,10 @@ class Executor:
                 raise error from None
             wrote = wrote or done.wrote
             link = done.link or link
+            awaited |= done.awaited
         adopted = any(isinstance(step, LinkEntry) and step.adopted for step in plan.steps)
-        return Receipt(_links(plan, link), already=not wrote, adopted=adopted)
+        links = _links(plan, link)
+        return Receipt(links, already=not wrote, adopted=adopted, awaited=awaited)
 
     def _do(self, step: LdapStep) -> Done:
         match step:
@@ -120,11 +111,23 @@ class Executor:
             case DeleteEntry():
                 return self._delete(step)
             case ModifyMembers():
-                return Done(self._change_members(step))
+                return Done(self._members.change(step))
             case ReplaceReferences():
-                return self._replace_references(step)
+                return Done(self._members.replace_references(step))
             case SetPassword():
                 return self._set_password(step)
+            case SwitchFlag():
+                return self._switch(step)
+            case AwaitLink():
+                return Done(wrote=False, awaited=frozenset({step.resource_id}))
+
+    @property
+    def _identity(self) -> Identity:
+        return Identity(self.settings.identity_attribute)
+
+    @property
+    def _members(self) -> MemberEditor:
+        return MemberEditor(self.settings, self.client)
 
     def _cure(self, reason: str, resource_type: str) -> str:
         """Return the next step for a refusal: the rule of an attribute that the server named."""
@@ -145,31 +148,54 @@ class Executor:
     # --- Entries --------------------------------------------------------------------------------
 
     def _add(self, step: AddEntry) -> Done:
-        identity = self.settings.identity_attribute
         numbers = NumberPicker(self.settings, self.client, step.dn)
         picked = {name: (numbers.free(name, step.numbers[name]),) for name in step.numbers}
+        attributes = {**step.attributes, **picked}
+        if step.random_password:
+            attributes[step.random_password] = (unicode_password(secrets.token_urlsafe(32)),)
+        if step.while_empty and not self._members.may_be_empty():
+            name, value = step.while_empty
+            attributes[name] = (value,)
         answer = self.client.add(
             step.dn,
-            {**step.attributes, **picked},
-            show=[identity],
+            attributes,
+            show=[self._identity.attribute],
             expect=(Code.ENTRY_ALREADY_EXISTS, Code.NO_SUCH_OBJECT),
         )
         if answer.code == Code.NO_SUCH_OBJECT:
-            raise BackendDown(f"{dn.parent(step.dn)} does not exist: make it, or mend base_dn")
+            raise self._no_place(step)
         if answer.code == Code.ENTRY_ALREADY_EXISTS:
-            raise Surprise(f"{step.dn} exists already")
+            raise self._taken(step)
         numbers.settle(step.numbers, picked)
-        if answer.entry and (target_id := answer.entry.first(identity)):
-            return Done(wrote=True, link=(target_id, step.dn))
-        entry = self.client.read(step.dn, [identity])
+        entry = answer.entry
+        if entry is None or not self._identity.of(entry):
+            entry = self.client.read(step.dn, [self._identity.attribute])
         if entry is None:
             raise Surprise(f"{step.dn} is gone again")
-        if not entry.first(identity):
+        if not (target_id := self._identity.of(entry)):
             raise Park(
-                f"{step.dn} shows no {identity}",
+                f"{step.dn} shows no {self._identity.attribute}",
                 "Let the bridge's account read it, or set identity_attribute.",
             )
-        return Done(wrote=True, link=(entry.first(identity), step.dn))
+        return Done(wrote=True, link=(target_id, step.dn))
+
+    def _no_place(self, step: AddEntry) -> NotApplied:
+        above = dn.parent(step.dn)
+        if self.client.read(above, NO_ATTRIBUTES) is None:
+            return BackendDown(f"{above} does not exist: make it, or mend base_dn")
+        # Active Directory lets no attribute name an entry that is not there.
+        return Defer(f"what {step.dn} refers to is not in the directory")
+
+    def _taken(self, step: AddEntry) -> NotApplied:
+        if self.client.read(step.dn, NO_ATTRIBUTES) is not None:
+            return Surprise(f"{step.dn} exists already")
+        # Active Directory says the same of a name that must be unique in all of the domain.
+        for name, values in step.attributes.items():
+            if name.lower() in _UNIQUE and values:
+                matching = dn.equals(name, values[0])
+                if holder := self.client.find(self._everywhere, matching, self._evidence):
+                    return self._conflict(holder)
+        return RetryLater(f"{step.dn} is said to exist, and does not")
 
     def _modify(self, step: ModifyEntry) -> Done:
         changes: list[Modification] = []
@@ -194,12 +220,11 @@ class Executor:
         )
         if answer.code == Code.SUCCESS:
             return renamed
-        identity = self.settings.identity_attribute
-        there = self.client.read(step.new_dn, [identity, "creatorsName"])
-        if there and there.first(identity) == step.target_id:
+        there = self.client.read(step.new_dn, self._evidence)
+        if there and self._identity.of(there) == step.target_id:
             return attrs.evolve(renamed, wrote=False)
         if there and answer.code == Code.ENTRY_ALREADY_EXISTS:
-            raise conflict(self.settings, there)
+            raise self._conflict(there)
         raise Surprise(f"{step.dn} is not where it was")
 
     def _delete(self, step: DeleteEntry) -> Done:
@@ -213,12 +238,28 @@ class Executor:
         return Done(wrote=answer.code == Code.SUCCESS)
 
     def _set_password(self, step: SetPassword) -> Done:
+        if step.attribute:
+            return self._password_set(step, self._replace_password(step))
         # An extended operation takes no assertion: the next best is to look just before.
         if step.target_id and not self.client.read(
             step.dn, NO_ATTRIBUTES, self._is_entry(step.target_id)
         ):
             raise Surprise(f"{step.dn} is not where it was")
         answer = self.client.set_password(step.dn, step.password, expect=_REFUSED_PASSWORD)
+        return self._password_set(step, answer)
+
+    def _replace_password(self, step: SetPassword) -> Answer:
+        value = unicode_password(step.password.reveal())
+        answer = self.client.modify(
+            step.dn,
+            [("replace", step.attribute, (value,))],
+            only_if=self._is_entry(step.target_id),
+            expect=_REFUSED_PASSWORD,
+        )
+        said = answer.message.replace(step.password.reveal(), str(step.password))
+        return attrs.evolve(answer, message=said)
+
+    def _password_set(self, step: SetPassword, answer: Answer) -> Done:
         if answer.code != Code.SUCCESS:
             said = f": {answer.message}" if answer.message else ""
             raise Park(
@@ -228,116 +269,55 @@ class Executor:
             )
         return Done(wrote=True)
 
-    # --- Members --------------------------------------------------------------------------------
-
-    def _replace_references(self, step: ReplaceReferences) -> Done:
-        holders = list(
-            self.client.search(step.base, dn.equals(step.attribute, step.old), NO_ATTRIBUTES)
-        )
-        for holder in holders:
-            self._change_members(
-                ModifyMembers(
-                    holder.dn,
-                    "",
-                    step.attribute,
-                    added=(step.new,) if step.new else (),
-                    removed=(step.old,),
-                    placeholder=self.settings.groups.placeholder(holder.dn),
-                )
-            )
-        return Done(wrote=bool(holders))
-
-    def _change_members(self, step: ModifyMembers) -> bool:
-        """Make the change and tell whether anything was to do.
-
-        The placeholder is not known to be there: the modify asks for its absence (RFC 4528) when
-        it adds, and brings it back when the server refuses the group to become empty.
-        """
-        stands_in: list[Modification] = []  # what happens to the placeholder
-        for _ in range(MEMBER_ROUNDS):
-            if not (step.added or step.removed):
-                return False
-            guards = not stands_in and _may_replace_placeholder(step)
-            absent = dn.none_of(dn.equals(step.attribute, step.placeholder)) if guards else ""
-            answer = self.client.modify(
-                step.dn,
-                [*_edits(step), *stands_in],
-                only_if=dn.all_of(self._is_entry(step.target_id), absent),
-                expect=_MEMBER_CODES,
-            )
-            match answer.code:
-                case Code.SUCCESS:
-                    return True
-                case Code.ASSERTION_FAILED if guards and self._holds(step, step.placeholder):
-                    stands_in = [("delete", step.attribute, (step.placeholder,))]
-                case Code.OBJECT_CLASS_VIOLATION if step.placeholder and not stands_in:
-                    stands_in = [("add", step.attribute, (step.placeholder,))]
-                case code if code in _TOO_MUCH and len(step.added) + len(step.removed) > 1:
-                    first, second = map(self._change_members, _halves(step))
-                    return first or second
-                case Code.NO_SUCH_OBJECT if self.client.read(step.dn, NO_ATTRIBUTES):
-                    raise Defer(f"a new member of {step.dn} is not in the directory")
-                case code if code in _NOT_AS_ASSUMED and (less := self._narrowed(step)) != step:
-                    step, stands_in = less, []
-                case code:
-                    results.outcome(f"modify {step.dn}", code, answer.message, ())
-        raise RetryLater(f"{step.dn} changes too fast")
-
-    def _narrowed(self, step: ModifyMembers) -> ModifyMembers:
-        names = (*step.added, *step.removed)
-        if len(names) <= QUESTIONS:
-            held = {name for name in names if self._holds(step, name)}
-        else:
-            entry = self.client.read(step.dn, [step.attribute])
-            key = self.settings.groups.member_key
-            keys = {key(name) for name in entry.values(step.attribute)} if entry else set()
-            held = {name for name in names if key(name) in keys}
-        return attrs.evolve(
-            step,
-            added=tuple(name for name in step.added if name not in held),
-            removed=tuple(name for name in step.removed if name in held),
-        )
-
-    def _holds(self, step: ModifyMembers, name: str) -> bool:
-        matching = dn.equals(step.attribute, name)
-        return self.client.read(step.dn, NO_ATTRIBUTES, matching) is not None
+    def _switch(self, step: SwitchFlag) -> Done:
+        for _ in range(FLAG_ROUNDS):
+            entry = self.client.read(step.dn, [step.attribute], self._matching(step.target_id))
+            if entry is None:
+                raise Surprise(f"{step.dn} is not where it was")
+            held = entry.first(step.attribute)
+            number = int(held or 0)
+            switched = number | step.flag if step.on else number & ~step.flag
+            if switched == number:
+                return Done(wrote=False)
+            # The old value is named, so that what somebody else has switched meanwhile stays.
+            old: list[Modification] = [("delete", step.attribute, (held,))] if held else []
+            changes: list[Modification] = [*old, ("add", step.attribute, (str(switched),))]
+            answer = self.client.modify(step.dn, changes, expect=_NOT_AS_READ)
+            if answer.code == Code.SUCCESS:
+                return Done(wrote=True)
+        raise RetryLater(f"{step.attribute} of {step.dn} changes too fast")
 
     def _find(self, target_id: str) -> Entry | None:
-        matching = dn.equals(self.settings.identity_attribute, target_id)
-        return self.client.find(self.settings.bases, matching, NO_ATTRIBUTES)
+        return self.client.find(self._everywhere, self._identity.equals(target_id), NO_ATTRIBUTES)
 
     def _is_entry(self, target_id: str) -> str:
-        return dn.equals(self.settings.identity_attribute, target_id) if target_id else ""
+        return self._identity.equals(target_id)
+
+    def _matching(self, target_id: str) -> str:
+        return self._identity.equals(target_id) or ANY_ENTRY
+
+    @property
+    def _everywhere(self) -> tuple[str, ...]:
+        return reach(self.settings, self.client)
+
+    @property
+    def _evidence(self) -> list[str]:
+        kinds = (self.settings.users, self.settings.groups)
+        anchors = {kind.anchor for kind in kinds if kind.anchor}
+        return [self._identity.attribute, CREATOR, *sorted(anchors)]
+
+    def _conflict(self, holder: Entry) -> NotApplied:
+        """Return what it means that this entry has a name that is wanted."""
+        kinds = (self.settings.users, self.settings.groups)
+        owners = [Ownership(self.settings, kind) for kind in kinds]
+        ours = next((one for one in owners if one.is_the_bridge_s(holder)), owners[0])
+        return ours.conflict(holder)
+
+
+def unicode_password(text: str) -> str:
+    """Return a password as Active Directory takes it: in quotes, UTF-16 (MS-ADTS 3.1.1.3.1.5.1)."""
+    return f'"{text}"'.encode("utf-16-le").decode("utf-8", errors="surrogateescape")
 
 
 def _links(plan: Plan, link: tuple[str, str] | None) -> tuple[Link, ...]:
     return (Link(plan.entity.id, *link),) if link else ()
-
-
-def _edits(step: ModifyMembers) -> list[Modification]:
-    edits: list[Modification] = [("add", step.attribute, step.added)] if step.added else []
-    return [*edits, ("delete", step.attribute, step.removed)] if step.removed else edits
-
-
-def _may_replace_placeholder(step: ModifyMembers) -> bool:
-    return bool(step.added and step.placeholder) and not any(
-        dn.same(step.placeholder, name) for name in (*step.added, *step.removed)
-    )
-
-
-def _halves(step: ModifyMembers) -> tuple[ModifyMembers, ModifyMembers]:
-    def half(names: Values, *, first: bool) -> Values:
-        middle = (len(names) + 1) // 2
-        return names[:middle] if first else names[middle:]
-
-    # Members come before members go, so that the group does not become empty on the way.
-    if step.added and step.removed:
-        return attrs.evolve(step, removed=()), attrs.evolve(step, added=())
-    return (
-        attrs.evolve(
-            step, added=half(step.added, first=True), removed=half(step.removed, first=True)
-        ),
-        attrs.evolve(
-            step, added=half(step.added, first=False), removed=half(step.removed, first=False)
-        ),
-    )

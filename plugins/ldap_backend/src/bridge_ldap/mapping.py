@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import attrs
 
-from bridge.plugin import Attributes, Entity, Park
+from bridge.plugin import Attributes, Entity, Link, Park
 from bridge_ldap import dn, rules
 from bridge_ldap.sections import ORGANIZATION, Groups, Users
 from bridge_ldap.settings import Settings
@@ -42,12 +42,21 @@ class Ambiguous:
 
 @attrs.frozen
 class Wanted:
-    """What an entry should be: where a new one goes, and what the bridge keeps in it."""
+    """What an entry should be: where a new one goes, and what the bridge keeps in it.
+
+    `names` are those of the attributes that hold DNs. `awaited` are the resources whose entries
+    some of them should name and that have none yet, by attribute type: those are not in
+    `attributes`. `initial` is for a new entry only. `inactive` says how the person is shown.
+    """
 
     rdn: dn.Pair
     parent: str
     object_classes: Values
     attributes: Mapping[str, Values]
+    names: frozenset[str] = frozenset()
+    awaited: Mapping[str, str] = attrs.field(factory=dict)
+    initial: Mapping[str, Values] = attrs.field(factory=dict)
+    inactive: bool = False
 
     @property
     def dn(self) -> str:
@@ -61,9 +70,37 @@ class Wanted:
         )
 
 
+ANCHOR = "urn:uuid:"
+"""How every anchor begins (RFC 9562 4)."""
+
+
 def anchor(entity: Entity) -> str:
-    """Return the URI by which an entry says whose it is (RFC 2079, RFC 9562 4)."""
-    return f"urn:uuid:{entity.id}"
+    """Return the URI by which an entry says whose it is (RFC 2079)."""
+    return f"{ANCHOR}{entity.id}"
+
+
+@attrs.frozen
+class Rules:
+    """The rules of one section, parsed; by attribute type."""
+
+    kept: Mapping[str, rules.Rule]
+    initial: Mapping[str, rules.Rule]
+
+    @classmethod
+    def parsed(cls, kind: Users | Groups) -> "Rules":
+        """Return those of a section."""
+        return cls(
+            {name: rules.parse(text) for name, text in kind.rules.items()},
+            {name: rules.parse(text) for name, text in kind.initial.items()},
+        )
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The attribute types that hold DNs of other resources' entries."""
+        return frozenset(name for name, rule in self.kept.items() if rule.refers)
+
+
+NO_LINKS: Mapping[str, Link] = {}
 
 
 @attrs.frozen
@@ -71,16 +108,16 @@ class EntryMapping:
     """The configured rules, parsed."""
 
     settings: Settings
-    _users: Mapping[str, rules.Rule] = attrs.field(init=False)
-    _groups: Mapping[str, rules.Rule] = attrs.field(init=False)
+    _users: Rules = attrs.field(init=False)
+    _groups: Rules = attrs.field(init=False)
 
     @_users.default
-    def _parse_users(self) -> Mapping[str, rules.Rule]:
-        return {name: rules.parse(text) for name, text in self.settings.users.rules.items()}
+    def _parse_users(self) -> Rules:
+        return Rules.parsed(self.settings.users)
 
     @_groups.default
-    def _parse_groups(self) -> Mapping[str, rules.Rule]:
-        return {name: rules.parse(text) for name, text in self.settings.groups.rules.items()}
+    def _parse_groups(self) -> Rules:
+        return Rules.parsed(self.settings.groups)
 
     def keeps(self, resource_type: str) -> bool:
         """Tell whether this backend keeps entries for resources of a type."""
@@ -93,10 +130,15 @@ class EntryMapping:
     def kept(self, resource_type: str) -> tuple[str, ...]:
         """Return the attribute types the bridge keeps in entries of a kept type."""
         if resource_type == "Group":
-            return (*self._groups, *filter(None, [self.settings.groups.anchor]))
+            return (*self._groups.kept, *filter(None, [self.settings.groups.anchor]))
         policy = self.settings.users.deactivate
-        shown = policy.attribute if policy.policy == "attribute" else ""
-        return (*self._users, *filter(None, [self.settings.users.anchor, shown]))
+        shown = policy.attribute if policy.policy in ("attribute", "flag") else ""
+        return (*self._users.kept, *filter(None, [self.settings.users.anchor, shown]))
+
+    @property
+    def references(self) -> frozenset[str]:
+        """The attribute types of people's entries that hold DNs of other people's."""
+        return self._users.names
 
     def place(self, base_dn: str, entity: Entity) -> str:
         """Return a configured base DN with the organization's name filled in."""
@@ -120,37 +162,59 @@ class EntryMapping:
         moves = policy.policy == "move" and policy.base_dn
         return self.place(moves, entity) if moves else None
 
-    def wanted(self, entity: Entity, document: Attributes) -> Wanted:
+    def wanted(
+        self, entity: Entity, document: Attributes, links: Mapping[str, Link] = NO_LINKS
+    ) -> Wanted:
         """Return the entry for the document of a resource of a kept type.
 
-        Raises Park when the document has no value that can name the entry.
+        `links` are those of the resources that it refers to. Raises Park when the document has no
+        value that can name the entry.
         """
+        kind, rules_ = self.kind(entity.type), self._users
+        active, parent = True, None
         if entity.type == "Group":
-            kept = {name: rule.values(document) for name, rule in self._groups.items()}
-            return self._entry(entity, "groups", kept, None)
-        active = document.get("active") is not False
-        kept = {name: rule.values(document) for name, rule in self._users.items()}
-        self._show_state(kept, active=active)
-        return self._entry(entity, "users", kept, None if active else self.inactive_base(entity))
-
-    def _entry(
-        self, entity: Entity, section: str, kept: dict[str, Values], parent: str | None
-    ) -> Wanted:
-        kind = self.kind(entity.type)
+            rules_ = self._groups
+        else:
+            active = document.get("active") is not False
+            parent = None if active else self.inactive_base(entity)
+        kept = {n: rule.values(document) for n, rule in rules_.kept.items() if not rule.refers}
+        if entity.type == "User":
+            self._show_state(kept, active=active)
         if kind.anchor:
             kept[kind.anchor] = (anchor(entity),)
+        name = self._name(entity, kept)
+        awaited: dict[str, str] = {}
+        for attribute in rules_.names:
+            ids = rules_.kept[attribute].values(document)
+            if missing := [id_ for id_ in ids if id_ not in links]:
+                awaited[attribute] = missing[0]
+            else:
+                kept[attribute] = tuple(links[id_].name for id_ in ids)
+        return Wanted(
+            (kind.rdn, name),
+            parent or self.place(kind.base_dn, entity),
+            kind.object_classes,
+            kept,
+            names=rules_.names,
+            awaited=awaited,
+            initial={n: rule.values(document) for n, rule in rules_.initial.items()},
+            inactive=not active,
+        )
+
+    def _name(self, entity: Entity, kept: Mapping[str, Values]) -> str:
+        kind = self.kind(entity.type)
         name = next(iter(kept.get(kind.rdn, ())), "")
         try:
             if (size := dn.stored_bytes(dn.rdn(kind.rdn, name))) > self.settings.rdn_bytes:
                 raise ValueError(f"{size} bytes are more than rdn_bytes allows")  # noqa: TRY301
         except ValueError as error:
+            section = "groups" if entity.type == "Group" else "users"
             raise Park(
                 f"{entity.type} {entity.id} cannot be named: {error}",
                 "Change the value at the identity provider, or the rule "
                 f"{section}.attributes.{kind.rdn} = {kind.rules[kind.rdn]!r}.",
             ) from None
-        parent = parent or self.place(kind.base_dn, entity)
-        return Wanted((kind.rdn, name), parent, kind.object_classes, kept)
+        return name
 
     def _show_state(self, kept: dict[str, Values], *, active: bool) -> None:
         policy = self.settings.users.deactivate

@@ -13,7 +13,8 @@ import attrs
 
 from bridge.plugin import Park
 from bridge_ldap import dn
-from bridge_ldap.client import NO_ATTRIBUTES, Client
+from bridge_ldap.answers import NO_ATTRIBUTES
+from bridge_ldap.client import Client
 from bridge_ldap.mapping import Values
 from bridge_ldap.settings import Settings
 from bridge_ldap.steps import Ranges

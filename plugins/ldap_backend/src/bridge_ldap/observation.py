@@ -16,13 +16,11 @@ import attrs
 
 from bridge.plugin import ChangeRecord, Entity, Link, Observed, Park
 from bridge_ldap import dn
-from bridge_ldap.client import Client
+from bridge_ldap.client import Client, reach
+from bridge_ldap.identity import Identity
 from bridge_ldap.mapping import Ambiguous, Entry, EntryMapping, anchor
+from bridge_ldap.ownership import CREATOR
 from bridge_ldap.settings import Settings
-
-EVIDENCE = "creatorsName"
-"""Operational attribute by which an entry without a link is judged."""
-
 
 MOST_CANDIDATES = 5
 """Of so many entries that could be adopted the names are told; more are not looked for."""
@@ -53,13 +51,13 @@ class Watcher:
             entry = entry or self._at_home(snapshot, wanted)
         if entry is None:
             return Observed(entity.id)
-        target_id = entry.first(self.settings.identity_attribute)
+        target_id = Identity(self.settings.identity_attribute).of(entry)
         return Observed(entity.id, Link(entity.id, target_id, entry.dn), entry)
 
     def _linked(self, link: Link, asked: list[str]) -> Entry | None:
-        same = dn.equals(self.settings.identity_attribute, link.target_id)
+        same = Identity(self.settings.identity_attribute).equals(link.target_id)
         entry = self.client.read(link.name, asked, same)
-        return entry or self.client.find(self.settings.bases, same, asked)
+        return entry or self.client.find(reach(self.settings, self.client), same, asked)
 
     def _anchored(self, entity: Entity, asked: list[str]) -> Entry | None:
         attribute = self.mapping.kind(entity.type).anchor
@@ -97,4 +95,4 @@ class Watcher:
 
 def asked(settings: Settings, mapping: EntryMapping, resource_type: str) -> list[str]:
     """Return the attributes that are read of an entry of a kept type."""
-    return ["*", settings.identity_attribute, EVIDENCE, *mapping.kept(resource_type)]
+    return ["*", settings.identity_attribute, CREATOR, *mapping.kept(resource_type)]

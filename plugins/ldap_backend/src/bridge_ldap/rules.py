@@ -127,7 +127,7 @@ def _every(text: str) -> Source:
     if len(text) > 1 and text[0] == text[-1] == '"':
         return partial(_constant, text[1:-1])
     if "{" in text:
-        paths = [_path(inner) for inner in _PLACEHOLDER.findall(text)]
+        paths = [_alternative(inner.strip()) for inner in _PLACEHOLDER.findall(text)]
         pieces = _PLACEHOLDER.split(text)[::2]
         if any("{" in piece or "}" in piece for piece in pieces):
             raise ValueError(f"the braces in {text!r} do not pair")

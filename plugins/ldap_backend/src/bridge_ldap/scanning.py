@@ -11,8 +11,9 @@ import attrs
 
 from bridge.plugin import Found, NotApplied, ScanPage
 from bridge_ldap import dn, inverse
-from bridge_ldap.answers import Page
-from bridge_ldap.client import NO_ATTRIBUTES, Client
+from bridge_ldap.answers import NO_ATTRIBUTES, Page
+from bridge_ldap.client import Client
+from bridge_ldap.identity import Identity
 from bridge_ldap.mapping import Entry, EntryMapping
 from bridge_ldap.observation import asked
 from bridge_ldap.settings import Settings, shared
@@ -96,7 +97,7 @@ class Lister:
         if part.type == "User":
             name = "userName"
             document["active"] = inverse.is_active(self.settings.users, organization, entry)
-        target_id = entry.first(self.settings.identity_attribute)
+        target_id = Identity(self.settings.identity_attribute).of(entry)
         problem = "" if document.get(name) else f"it has no value that is its {name}"
         if not target_id:
             problem = f"it shows no {self.settings.identity_attribute}"

@@ -10,7 +10,8 @@ import attrs
 
 _NAMES = re.compile(r"\bNAME\s+(?:'([^']+)'|\(([^)]*)\))")
 _LISTS = {
-    key: re.compile(rf"\b{key}\s+(?:\(([^)]*)\)|([\w.;-]+))") for key in ("SUP", "MUST", "MAY")
+    key: re.compile(rf"\b{key}\s+(?:\(([^)]*)\)|([\w.;-]+))")
+    for key in ("SUP", "AUX", "MUST", "MAY")
 }
 _QUOTED = re.compile(r"'[^']*'")
 
@@ -59,12 +60,26 @@ class Schema:
         return frozenset(found)
 
 
-def parse(object_classes: Iterable[str], attribute_types: Iterable[str]) -> Schema:
-    """Return the schema from a subschema subentry's values."""
+def parse(
+    object_classes: Iterable[str],
+    attribute_types: Iterable[str],
+    content_rules: Iterable[str] = (),
+) -> Schema:
+    """Return the schema from a subschema subentry's values.
+
+    Content rules (RFC 4512 4.1.6) are how Active Directory says what its classes allow besides.
+    """
     classes = {}
     for text in object_classes:
         made = ObjectClass(*(_listed(text, key) for key in ("SUP", "MUST", "MAY")))
         classes.update(dict.fromkeys(_names(text), made))
+    for text in content_rules:
+        auxiliary, must, may = (_listed(text, key) for key in ("AUX", "MUST", "MAY"))
+        for name in _names(text) & classes.keys():
+            ruled = classes[name]
+            classes[name] = ObjectClass(
+                ruled.superior | auxiliary, ruled.must | must, ruled.may | may
+            )
     synonyms: dict[str, frozenset[str]] = {}
     single: set[str] = set()
     for text in attribute_types:

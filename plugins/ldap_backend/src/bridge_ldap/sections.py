@@ -33,6 +33,7 @@ USER_RULES: Mapping[str, str] = {
     "employeeNumber": f"{ENTERPRISE}:employeeNumber",
     "departmentNumber": f"{ENTERPRISE}:department",
     "o": f"{ENTERPRISE}:organization",
+    "manager": f"dn({ENTERPRISE}:manager.value)",
 }
 """Rules for an inetOrgPerson (RFC 2798), by attribute type."""
 
@@ -105,22 +106,39 @@ def _anchor() -> Any:
     )
 
 
+def _initial() -> Any:
+    return attrs.field(
+        factory=dict,
+        validator=_are_rules,
+        metadata=meaning(
+            "Rules by attribute type for what a new entry gets once and is then left alone."
+        ),
+    )
+
+
 @attrs.frozen
 class Deactivation:
     """`[backends.users.deactivate]`: how a person whose `active` is false is shown."""
 
-    policy: Literal["attribute", "move", "keep"] = attrs.field(
+    policy: Literal["attribute", "flag", "move", "keep"] = attrs.field(
         default="attribute",
         metadata=meaning(
-            "`attribute` sets a value, `move` moves the entry, `keep` leaves it as it is."
+            "`attribute` sets a value, `flag` a bit of a number, `move` moves the entry, `keep` "
+            "leaves it as it is."
         ),
     )
     attribute: str = attrs.field(
         default="employeeType",
         metadata=meaning(
-            "For `attribute`: the attribute to set. pwdAccountLockedTime stops logins where the "
-            "server has the ppolicy overlay, nsAccountLock on 389 Directory Server."
+            "For `attribute` and `flag`: the attribute to set. pwdAccountLockedTime stops logins "
+            "where the server has the ppolicy overlay, nsAccountLock on 389 Directory Server, "
+            "flag 2 of userAccountControl in Active Directory."
         ),
+    )
+    flag: int = attrs.field(
+        default=2,
+        validator=above(1),
+        metadata=meaning("For `flag`: the bit that is set while inactive; the others stay."),
     )
     value: str = attrs.field(
         default="inactive", metadata=meaning("For `attribute`: its value while inactive.")
@@ -137,6 +155,8 @@ class Deactivation:
             raise ValueError("policy `move` needs base_dn, where inactive people are")
         if self.policy == "attribute" and not (self.attribute and self.value):
             raise ValueError("policy `attribute` needs attribute and value")
+        if self.policy == "flag" and not self.attribute:
+            raise ValueError("policy `flag` needs attribute")
 
 
 @attrs.frozen
@@ -162,6 +182,7 @@ class Users:
         validator=_are_rules,
         metadata=meaning("Rules by attribute type, over the defaults; an empty one removes it."),
     )
+    initial: Mapping[str, str] = _initial()
     numbers: Mapping[str, str] = _numbers()
     anchor: str = _anchor()
     existing: Existing = attrs.field(factory=Existing)
@@ -174,11 +195,19 @@ class Users:
         ),
     )
 
-    passwords: Literal["no", "extended"] = attrs.field(
+    passwords: Literal["no", "extended", "unicodePwd"] = attrs.field(
         default="no",
         metadata=meaning(
             "Whether passwords that the identity provider sends are set: `extended` sets them by "
-            "the password modify operation (RFC 3062), so that the server hashes them."
+            "the password modify operation (RFC 3062), so that the server hashes them; "
+            "`unicodePwd` as Active Directory takes them."
+        ),
+    )
+    random_password: Literal["no", "unicodePwd"] = attrs.field(
+        default="no",
+        metadata=meaning(
+            "Whether a new entry gets a random password that nobody knows: Active Directory "
+            "enables no account without one."
         ),
     )
 
@@ -227,12 +256,13 @@ class Groups:
         ),
     )
     empty_member: str = attrs.field(
-        default="self",
+        default="auto",
         metadata=meaning(
-            "What a group holds while it has no member, where the schema wants one: `self` for "
-            "the group's own DN, a DN, or `none` where a group may be empty."
+            "What a group holds while it has no member: `self` for the group's own DN, a DN, "
+            "`none`, or `auto`: its own DN where the server's schema wants a member, else none."
         ),
     )
+    initial: Mapping[str, str] = _initial()
     numbers: Mapping[str, str] = _numbers()
     anchor: str = _anchor()
     existing: Existing = attrs.field(factory=Existing)
@@ -243,14 +273,14 @@ class Groups:
 
     @empty_member.validator
     def _is_placeholder(self, field: Any, value: str) -> None:
-        if value not in ("self", "none"):
+        if value not in ("auto", "self", "none"):
             is_dn(self, field, value)
 
     def __attrs_post_init__(self) -> None:
         if self.rdn not in self.rules:
             raise ValueError(f"rdn is {self.rdn}, and attributes has no rule for it")
         self.existing.must_know(self.rules)
-        if self.member_value == "uid" and self.empty_member != "none":
+        if self.member_value == "uid" and self.empty_member not in ("auto", "none"):
             raise ValueError('member_value `uid` allows no placeholder: set empty_member = "none"')
 
     @property
@@ -259,8 +289,10 @@ class Groups:
         return _over(GROUP_RULES, self.attributes)
 
     def placeholder(self, group_dn: str) -> str:
-        """Return the DN a group holds while it has no member; empty for none."""
-        return {"self": group_dn, "none": ""}.get(self.empty_member, self.empty_member)
+        """Return the DN a group may have to hold while it has no member; empty for none."""
+        own = group_dn if self.member_value == "dn" else ""
+        given = {"auto": own, "self": own, "none": ""}
+        return given.get(self.empty_member, self.empty_member)
 
     def member(self, name: str) -> str:
         """Return what a group holds of the member with this DN; ValueError if it has no such."""

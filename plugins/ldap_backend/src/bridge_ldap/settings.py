@@ -5,7 +5,7 @@ Rule: a key exists only here or in `sections`; what can be checked without a ser
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import attrs
 
@@ -13,7 +13,9 @@ from bridge.plugin import Secret
 from bridge_ldap import dn
 from bridge_ldap.sections import ORGANIZATION, Groups, Users, above, is_dn, meaning
 
-_URI = re.compile(r"(?P<scheme>ldaps?)://(?P<host>\[[0-9A-Fa-f:.]+\]|[^/:\[\]\s]+)(?::\d{1,5})?/?")
+_URI = re.compile(
+    r"ldaps?://(?:\[[0-9A-Fa-f:.]+\]|[^/:\[\]\s]+)(?::\d{1,5})?/?|ldapi://%2[Ff][^/\s]+/?"
+)
 
 
 @attrs.frozen
@@ -22,13 +24,35 @@ class Settings:
 
     uris: tuple[str, ...] = attrs.field(
         metadata=meaning(
-            "Servers of one directory, `ldaps://host` or `ldap://host`; the first that answers."
+            "Servers of one directory that can be written to: `ldaps://host`, `ldap://host`, or "
+            "`ldapi://%2Frun%2Fslapd%2Fldapi` for a socket; the first that answers is used."
         )
     )
     bind_dn: str = attrs.field(validator=is_dn, metadata=meaning("Account the bridge binds as."))
-    bind_password: Secret = attrs.field(metadata=meaning("Its password."))
     users: Users
     groups: Groups
+    preset: Literal["openldap", "389ds", "active-directory", "freeipa", "posix"] = attrs.field(
+        default="openldap",
+        metadata=meaning(
+            "Kind of directory whose settings hold where this table says nothing else."
+        ),
+    )
+    bind: Literal["simple", "external"] = attrs.field(
+        default="simple",
+        metadata=meaning(
+            "How the bridge proves who it is: `simple` by password, `external` by its client "
+            "certificate or, over ldapi, by the user it runs as (SASL EXTERNAL, RFC 4422)."
+        ),
+    )
+    bind_password: Secret | None = attrs.field(
+        default=None, metadata=meaning("For `simple`: the account's password.")
+    )
+    certificate_file: Path | None = attrs.field(
+        default=None, metadata=meaning("Certificate that the bridge shows in TLS, PEM.")
+    )
+    key_file: Path | None = attrs.field(
+        default=None, metadata=meaning("Its key, PEM. Default: in certificate_file too.")
+    )
     start_tls: bool = attrs.field(
         default=False, metadata=meaning("Ask an ldap:// server for TLS before the bind.")
     )
@@ -86,15 +110,17 @@ class Settings:
             raise ValueError("uris names no server")
         for uri in value:
             if not _URI.fullmatch(uri):
-                raise ValueError(f"{uri!r} is not ldaps://host[:port] or ldap://host[:port]")
-
-    @bind_password.validator
-    def _is_given(self, _field: Any, value: Secret) -> None:
-        # RFC 4513 5.1.2: a bind with a name and no password succeeds as nobody.
-        if not value:
-            raise ValueError("bind_password is empty")
+                raise ValueError(
+                    f"{uri!r} is not ldaps://host[:port], ldap://host[:port] or ldapi://%2Fpath"
+                )
 
     def __attrs_post_init__(self) -> None:
+        # RFC 4513 5.1.2: a bind with a name and no password succeeds as nobody.
+        if self.bind == "simple" and not self.bind_password:
+            raise ValueError("bind_password is empty")
+        by_socket = all(uri.startswith("ldapi://") for uri in self.uris)
+        if self.bind == "external" and not (by_socket or self.certificate_file):
+            raise ValueError("bind `external` needs certificate_file, or ldapi:// alone in uris")
         plain = [uri for uri in self.uris if uri.startswith("ldap://")]
         if plain and not (self.start_tls or self.insecure):
             raise ValueError(

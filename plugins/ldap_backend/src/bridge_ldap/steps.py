@@ -21,11 +21,17 @@ Ranges = Mapping[str, tuple[int, int]]
 
 @attrs.frozen
 class AddEntry:
-    """Add an entry with these attributes, and a free number of each of `numbers`."""
+    """Add an entry with these attributes, and a free number of each of `numbers`.
+
+    `random_password` is the attribute that gets a password nobody knows; `while_empty` attribute
+    and value that it has where the server's schema wants a group to have a member.
+    """
 
     dn: str
     attributes: Mapping[str, Values]
     numbers: Ranges = attrs.field(factory=dict)
+    random_password: str = ""
+    while_empty: tuple[str, str] | None = None
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -36,7 +42,10 @@ class AddEntry:
         lines = (
             ldif.line(name, value) for name, values in self.attributes.items() for value in values
         )
-        return _numbered(self.numbers) + ldif.record(self.dn, "changetype: add", *lines)
+        secret = f"# with {self.random_password}: a random one\n" if self.random_password else ""
+        empty = "# {} while empty: {}\n".format(*self.while_empty) if self.while_empty else ""
+        record = ldif.record(self.dn, "changetype: add", *lines)
+        return f"{_numbered(self.numbers)}{secret}{empty}{record}"
 
 
 @attrs.frozen
@@ -192,12 +201,48 @@ class ReplaceReferences:
 
 
 @attrs.frozen
+class SwitchFlag:
+    """Set or clear one bit of a number, and leave the others as they are."""
+
+    dn: str
+    target_id: str
+    attribute: str
+    flag: int
+    on: bool
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends."""
+        return (Drift(DriftKind.CHANGED, (self.attribute,)),)
+
+    def __str__(self) -> str:
+        return f"# {'set' if self.on else 'clear'} bit {self.flag} of {self.attribute}: {self.dn}\n"
+
+
+@attrs.frozen
+class AwaitLink:
+    """An attribute names another resource's entry, which is not there yet: it is left as it is."""
+
+    attribute: str
+    resource_id: str
+
+    @property
+    def drift(self) -> tuple[Drift, ...]:
+        """What doing this mends: nothing, it waits."""
+        return ()
+
+    def __str__(self) -> str:
+        return f"# {self.attribute}: {self.resource_id} has no entry yet\n"
+
+
+@attrs.frozen
 class SetPassword:
-    """Set a person's password by the password modify operation (RFC 3062)."""
+    """Set a person's password: by password modify (RFC 3062), or as `attribute` takes it."""
 
     dn: str
     target_id: str
     password: Secret
+    attribute: str = ""
 
     @property
     def drift(self) -> tuple[Drift, ...]:
@@ -205,7 +250,8 @@ class SetPassword:
         return ()
 
     def __str__(self) -> str:
-        return f"# password modify (RFC 3062) of {self.dn}: {self.password}\n"
+        how = f"replace {self.attribute}" if self.attribute else "password modify (RFC 3062)"
+        return f"# {how} of {self.dn}: {self.password}\n"
 
 
 LdapStep = (
@@ -218,6 +264,8 @@ LdapStep = (
     | ModifyMembers
     | ReplaceReferences
     | SetPassword
+    | SwitchFlag
+    | AwaitLink
 )
 
 

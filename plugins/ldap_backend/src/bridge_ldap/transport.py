@@ -8,6 +8,8 @@ import socket
 import ssl
 import time
 
+from bridge_ldap.settings import Settings
+
 
 class TimedSocket:
     """The part of a socket that ldap3 uses, with a deadline."""
@@ -60,7 +62,9 @@ class TimedSocket:
         self._socket.settimeout(left)
 
 
-def verified_tls(sock: socket.socket, host: str, ca_file: str | None) -> ssl.SSLSocket:
-    """Return the socket with TLS; raises ssl.SSLError unless chain, dates and host name fit."""
-    context = ssl.create_default_context(cafile=ca_file)
+def verified_tls(sock: socket.socket, host: str, settings: Settings) -> ssl.SSLSocket:
+    """Return the socket with TLS; raises OSError unless chain, dates and host name fit."""
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    if settings.certificate_file:
+        context.load_cert_chain(settings.certificate_file, settings.key_file)
     return context.wrap_socket(sock, server_hostname=host)
