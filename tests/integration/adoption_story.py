@@ -1,0 +1,148 @@
+"""Import, assignment, a large group, careless hands and repair, in a size of choice.
+
+Rule: every step says what must be true of the directory itself, not of what the bridge tells.
+"""
+
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import structlog
+
+from tests.integration.existing_directory import (
+    Okta,
+    Person,
+    bridge_on,
+    dns,
+    members,
+    populate,
+    run,
+)
+from tests.integration.running import Bridge
+from tests.openldap import OpenLDAP
+
+figures = structlog.get_logger("tests.adoption").info
+
+REPAIR_SECONDS = 120.0
+
+
+@attrs.frozen
+class Sizes:
+    """How many of everything; `edits` members go and as many come in the big group."""
+
+    people: int
+    groups: int
+    assigned: int
+    new: int
+    big: int
+    edits: int
+    changed: int
+    renamed: int
+    deleted: int
+
+
+def live_through(ldap: OpenLDAP, folder: Path, sizes: Sizes) -> None:
+    """Adopt a directory, keep it, spoil it by hand and have it put right."""
+    populate(ldap, sizes.people, sizes.groups)
+    before = dns(ldap)
+    with bridge_on(ldap, folder) as bridge:
+        _import(bridge, sizes)
+        assert dns(ldap) == before
+        okta = Okta(bridge)
+        _assign(bridge, ldap, okta, sizes, before)
+        _push_a_big_group(bridge, ldap, okta, sizes)
+        began = time.monotonic()
+        code, told = run(bridge, "reconcile", "--backend", "corp")
+        figures("reconciled", seconds=round(time.monotonic() - began, 1), **told["differences"])
+        assert (code, told["differences"], told["inconclusive"]) == (0, {}, []), told["entries"][:3]
+        assert told["seen"] == sizes.people + sizes.new + sizes.groups + 1
+        _spoil_and_repair(bridge, ldap, sizes)
+
+
+def _import(bridge: Bridge, sizes: Sizes) -> None:
+    code, told = run(bridge, "import", "--backend", "corp")
+    assert (code, told["create"], told["written"]) == (0, sizes.people + sizes.groups, False), told
+    began = time.monotonic()
+    code, told = run(bridge, "import", "--backend", "corp", "--write")
+    figures("imported", seconds=round(time.monotonic() - began, 1), entries=told["create"])
+    assert (code, told["create"]) == (0, sizes.people + sizes.groups)
+    _, told = run(bridge, "import", "--backend", "corp", "--write")
+    assert (told["create"], told["known"]) == (0, sizes.people + sizes.groups)
+
+
+def _assign(bridge: Bridge, ldap: OpenLDAP, okta: Okta, sizes: Sizes, before: set[str]) -> None:
+    there = [Person(n) for n in range(sizes.assigned)]
+    new = [Person(sizes.people + n) for n in range(sizes.new)]
+    began = time.monotonic()
+    assert [found for _, found in okta.assign([*there, *new])] == [True] * len(there) + [
+        False
+    ] * len(new)
+    bridge.wait_until_delivered()
+    figures("assigned", seconds=round(time.monotonic() - began, 1), people=len(there) + len(new))
+    new_dns = {f"uid={one.login},ou=people,{ldap.base_dn}" for one in new}
+    assert dns(ldap) == before | new_dns
+
+
+def _push_a_big_group(bridge: Bridge, ldap: OpenLDAP, okta: Okta, sizes: Sizes) -> None:
+    ids = [_id(okta, Person(n)) for n in range(sizes.big + sizes.edits)]
+    began = time.monotonic()
+    group_id = okta.push("everybody", ids[: sizes.big])
+    okta.change(group_id, add=ids[sizes.big :], remove=ids[: sizes.edits])
+    bridge.wait_until_delivered()
+    figures("pushed", seconds=round(time.monotonic() - began, 1), members=sizes.big)
+    assert members(ldap, "everybody") == {
+        Person(n).dn(ldap.base_dn) for n in range(sizes.edits, sizes.big + sizes.edits)
+    }
+
+
+def _id(okta: Okta, person: Person) -> str:
+    found = okta.find(person)
+    assert found is not None
+    return str(found["id"])
+
+
+def _spoil_and_repair(bridge: Bridge, ldap: OpenLDAP, sizes: Sizes) -> None:
+    people = iter(Person(n) for n in range(sizes.assigned))
+    changed = [next(people).dn(ldap.base_dn) for _ in range(sizes.changed)]
+    renamed = [next(people).dn(ldap.base_dn) for _ in range(sizes.renamed)]
+    deleted = [next(people).dn(ldap.base_dn) for _ in range(sizes.deleted)]
+    changes = [f"dn: {dn}\nchangetype: modify\nreplace: title\ntitle: King\n" for dn in changed]
+    changes += [
+        f"dn: {dn}\nchangetype: modrdn\nnewrdn: cn=Renamed {n}\ndeleteoldrdn: 1\n"
+        for n, dn in enumerate(renamed)
+    ]
+    changes += [f"dn: {dn}\nchangetype: delete\n" for dn in deleted]
+    ldap.load("\n".join(changes))
+
+    code, told = run(bridge, "reconcile", "--backend", "corp")
+    assert code == 1
+    assert _kinds(told) == {
+        "changed": set(changed),
+        "renamed": {f"cn=Renamed {n},{dn.partition(',')[2]}" for n, dn in enumerate(renamed)},
+        "deleted": set(deleted),
+    }
+    assert all(
+        row["attributes"] == ["title"] for row in told["entries"] if row["kind"] == "changed"
+    )
+
+    _, told = run(bridge, "reconcile", "--backend", "corp", "--repair")
+    assert all(row["state"] == "repair is on its way" for row in told["entries"]), told["entries"]
+    bridge.wait_until_delivered()
+    deadline = time.monotonic() + REPAIR_SECONDS
+    while (left := run(bridge, "reconcile", "--backend", "corp"))[
+        0
+    ] and time.monotonic() < deadline:
+        time.sleep(1)
+    assert left[0] == 0, left[1]
+    held = ldap.search("(objectClass=inetOrgPerson)", ("title",))
+    assert {held[dn]["title"] for dn in changed} == {("Engineer",)}
+    assert set(renamed) <= held.keys()
+    assert len(held) == sizes.people + sizes.new
+
+
+def _kinds(told: dict[str, Any]) -> dict[str, set[str]]:
+    kinds: dict[str, set[str]] = {}
+    for row in told["entries"]:
+        kinds.setdefault(row["kind"], set()).add(row["name"])
+    return kinds
