@@ -40,6 +40,8 @@ _COMMANDS = {
     "backend": ("delivering:backend", "Backends: state, lag, pause, resume."),
     "deliveries": ("delivering:deliveries", "What is not delivered yet, and what to do about it."),
     "plan": ("planning:plan", "Show what would be written to a backend next."),
+    "import": ("reconciling:import_", "Make resources of what a target holds already."),
+    "reconcile": ("reconciling:reconcile", "Show how a target differs, and put it right."),
     "simulate": ("simulate:app", "Play an identity provider against a running bridge."),
     "explain": ("inspecting:explain", "Explain an error code."),
     "config": ("inspecting:config", "The configuration in effect, and its schema."),
