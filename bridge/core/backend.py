@@ -4,7 +4,7 @@ A backend is synchronous and owns one connection to its target; the host opens o
 calls each from one thread only. Deadlines, ordering, retries, guard, audit and redaction of what
 is stored belong to the host.
 
-Rule: `plan` is pure. Whatever touches the target is in `check`, `execute`, `observe` or `scan`.
+Rule: `plan` is pure. Whatever touches the target is in the other methods.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -15,6 +15,7 @@ import attrs
 
 from bridge.core.changes import ChangeRecord
 from bridge.core.delivery import DIRECTORY, Schedule
+from bridge.core.errors import NotApplied
 from bridge.core.resources import Attributes, Entity
 
 CONTRACT_VERSION = 1
@@ -213,6 +214,34 @@ class Backend(Protocol):
 
     def close(self) -> None:
         """Release the connection; never raises."""
+        ...
+
+
+@runtime_checkable
+class Batcher(Backend, Protocol):
+    """Optional capability: many plans at once, where a round trip or a commit is what costs."""
+
+    def execute_many(self, plans: Sequence[Plan]) -> Sequence[Receipt | NotApplied]:
+        """Do plans of different entities, each as `execute` would; return how each one went.
+
+        The outcomes are those of the first plans, in order: of all where there was time, of one
+        at least. A plan that is refused takes no other one with it. A plan without an outcome is
+        not done and will not be: the host hands it back. Together they may take as long as one
+        `execute`. Raises a NotApplied error that then holds for every plan.
+        """
+        ...
+
+
+@runtime_checkable
+class Preparer(Protocol):
+    """Optional capability: making what the backend needs in its target, when a person asks."""
+
+    def prepare(self) -> Sequence[Finding]:
+        """Create or migrate what the backend keeps in the target, and say what was done.
+
+        Safe to repeat. Raises OperatorError where the target is not the backend's to change, and
+        BackendDown where it cannot be reached.
+        """
         ...
 
 

@@ -9,7 +9,7 @@ from functools import partial
 
 import attrs
 
-from bridge.core.backend import Backend, Link, Observed, Observer, Plan, Receipt
+from bridge.core.backend import Backend, Link, Observed, Observer, Receipt
 from bridge.core.changes import ChangeRecord
 from bridge.core.delivery import Applied, Look, Outcome
 from bridge.core.errors import (
@@ -111,21 +111,13 @@ def attempt(
         work = gather(journal, claim, disclose, whole=whole, single=single)
     except Unavailable:
         return Attempt(Undone())
-    progress = _Progress()
+    progress = Progress()
     try:
-        work = _opened(work, claim, sealer)
-        return _tried(backend, observer if whole else None, claim, work, seen, progress)
-    except NotApplied as error:
-        outcome = outcome_of(error)
-        return Attempt(
-            outcome,
-            links=error.links,
-            looked=progress.looked,
-            answered=progress.reached and not isinstance(outcome, InDoubt | BackendDown),
-            wrote=progress.wrote,
-            missing=work.missing if isinstance(outcome, Defer) else frozenset(),
-            answer=_text(error.answer),
-        )
+        try:
+            work = _opened(work, claim, sealer)
+            return _tried(backend, observer if whole else None, claim, work, seen, progress)
+        except NotApplied as error:
+            return not_applied(error, work, progress)
     except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is not ours either
         return Attempt(RetryLater(unexpected(error)), wrote=progress.wrote, unsure=progress.wrote)
 
@@ -200,7 +192,7 @@ def unexpected(error: BaseException) -> str:
 
 
 @attrs.define
-class _Progress:
+class Progress:
     """How far an attempt has come, for when it is cut short."""
 
     looked: bool = False
@@ -214,7 +206,7 @@ def _tried(
     claim: Claim,
     work: Work,
     seen: Observed | None,
-    progress: _Progress,
+    progress: Progress,
 ) -> Attempt:
     if not work.changes:
         raise Park("The journal does not hold this resource.", "Skip it, or restore the journal.")
@@ -228,7 +220,14 @@ def _tried(
     receipt = Receipt()
     if plan.steps:
         progress.reached = progress.wrote = True
-        receipt = _executed(backend, plan)
+        receipt = backend.execute(plan)
+    return applied(receipt, work, progress, observed)
+
+
+def applied(
+    receipt: Receipt, work: Work, progress: Progress, observed: Observed | None = None
+) -> Attempt:
+    """Return the attempt that ended with a receipt; raises where its links cannot be stored."""
     newest = work.changes[-1]
     ended = newest.after is None
     return Attempt(
@@ -243,12 +242,18 @@ def _tried(
     )
 
 
-def _executed(backend: Backend, plan: Plan) -> Receipt:
-    try:
-        return backend.execute(plan)
-    except NotApplied as error:
-        _checked(error.links)
-        raise
+def not_applied(error: NotApplied, work: Work, progress: Progress) -> Attempt:
+    """Return the attempt that ended so; raises where its links cannot be stored."""
+    outcome = outcome_of(error)
+    return Attempt(
+        outcome,
+        links=_checked(error.links),
+        looked=progress.looked,
+        answered=progress.reached and not isinstance(outcome, InDoubt | BackendDown),
+        wrote=progress.wrote,
+        missing=work.missing if isinstance(outcome, Defer) else frozenset(),
+        answer=_text(error.answer),
+    )
 
 
 def _with_observed(links: tuple[Link, ...], observed: Observed | None) -> tuple[Link, ...]:

@@ -21,7 +21,8 @@ from bridge.core.delivery import SETTLED_SECONDS
 from bridge.core.errors import InDoubt, RetryLater, Unavailable
 from bridge.core.resources import Entity
 from bridge.engine.attempt import Attempt, Moving, unexpected
-from bridge.engine.slot import Job, Shared, Slot
+from bridge.engine.inbox import TOGETHER, Job
+from bridge.engine.slot import Shared, Slot
 from bridge.engine.turn import Report, Request, Settled, Turn, take_turn
 from bridge.hosting import HostedBackend
 from bridge.journal.store import Journal
@@ -78,7 +79,7 @@ class Lane:
         self._proven = False
         self._down = False
         self._answered_at = 0.0
-        self._unanswered: set[Entity] = set()  # in doubt since the last answer
+        self._unanswered: set[Entity] = set()  # leads of what is in doubt since the last answer
         self._opened = 0
         self._sweeps_at = 0.0
         self._outcomes: Counter[str] = Counter()
@@ -89,7 +90,7 @@ class Lane:
             slots=self._hosted.slots,
             busy=sum(slot.busy_since is not None for slot in self._slots),
             in_flight=len(self._in_flight),
-            capacity=self._hosted.slots * CLAIMS_PER_SLOT,
+            capacity=self._capacity(),
             abandoned=sum(slot.alive for slot in self._abandoned),
             circuit_opened=self._opened,
             outcomes=dict(self._outcomes),
@@ -172,8 +173,15 @@ class Lane:
     def _room(self) -> int:
         if sum(slot.alive for slot in self._abandoned) >= ABANDONED_LIMIT:
             return 0
-        capacity = self._hosted.slots * CLAIMS_PER_SLOT if self._proven else 1
-        return capacity - len(self._in_flight)
+        room = (self._capacity() if self._proven else 1) - len(self._in_flight)
+        return min(room, self._hosted.slots * CLAIMS_PER_SLOT + TOGETHER)
+
+    def _capacity(self) -> int:
+        """Claims that the lane takes: more for what goes together, while all of it is light."""
+        slots, together = self._hosted.slots, self._shared.together
+        if together > 1 and all(job.light for job in self._in_flight):
+            return slots * (CLAIMS_PER_SLOT + together)
+        return slots * CLAIMS_PER_SLOT
 
     def _collect(self) -> list[Report]:
         self._reported = False  # first, so that a report from now on wakes the loop
@@ -196,7 +204,7 @@ class Lane:
     def _is_silent(self, job: Job, attempt: Attempt) -> bool:
         if not isinstance(attempt.outcome, InDoubt) or self._answered_at > job.started:
             return False
-        self._unanswered.add(job.claim.entity)
+        self._unanswered.add(job.lead or job.claim.entity)
         return self._down or len(self._unanswered) > 1
 
     def _put_back(self, reports: list[Report], error: Exception) -> None:
@@ -256,11 +264,11 @@ class Lane:
         deadline = self._shared.deadline_seconds
         before = time.monotonic() - deadline
         for position, slot in enumerate(self._slots):
-            job = slot.abandon(before)
-            if job is not None:
+            jobs = slot.abandon(before)
+            if jobs:
                 log.warning("slot_abandoned", backend=self._hosted.name, seconds=deadline)
                 self._slots[position] = Slot(self._shared)
                 self._abandoned = [*(old for old in self._abandoned if old.alive), slot]
                 reason = f"No answer within {deadline:g} s."
-                overrun = Attempt(InDoubt(reason), wrote=True, seconds=deadline)
-                self._reports.append((job, overrun))
+                in_doubt = Attempt(InDoubt(reason), wrote=True, seconds=deadline)
+                self._reports.extend((job, in_doubt) for job in jobs)

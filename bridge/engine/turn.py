@@ -25,7 +25,7 @@ from bridge.core.delivery import (
 )
 from bridge.core.errors import BackendDown, Defer, InDoubt, Park, RetryLater
 from bridge.engine.attempt import Attempt, Moving, Undone
-from bridge.engine.slot import Job
+from bridge.engine.inbox import Job
 from bridge.hosting import HostedBackend
 from bridge.journal import attempts, backends, claims, links, passwords, tenants
 from bridge.journal.attempts import Tried
