@@ -107,6 +107,9 @@ class _Planner(Composer):
         if entry is None:
             if change.after is not None:
                 yield from self.add()
+                home = self.wanted(change.after).dn
+                if link is not None and not dn.same(link.name, home):
+                    yield from self._references(link.name, home)  # by the name that is gone
             return
         if isinstance(entry, Ambiguous):
             raise self.ownership.ambiguous(entry)
@@ -147,12 +150,12 @@ class _Planner(Composer):
     def _adopt(self, entry: Entry, target_id: str) -> Iterator[LdapStep]:
         """Yield the steps that make an entry of others this resource's: where it is, as it is.
 
-        What the document says nothing of stays: its owner has not spoken of it.
+        What the document says nothing of stays, members, too: its owner has not spoken of it.
         """
         yield LinkEntry(entry.dn, target_id, adopted=True)
         wanted = self.wanted(self.change.after)
         said = {name: values for name, values in wanted.attributes.items() if values}
-        added, removed = self._membership(entry)
+        added, _ = self._membership(entry)
         yield from self.turn(
             entry,
             target_id,
@@ -161,7 +164,7 @@ class _Planner(Composer):
             superior=None,
             switches=self.shows_inactive(entry) != wanted.inactive,
             added=added,
-            removed=removed,
+            removed=(),
         )
 
     def _membership(self, entry: Entry) -> tuple[list[str], list[str]]:
