@@ -24,8 +24,8 @@ from bridge.core.changes import Cause
 from bridge.core.errors import NotApplied, ScimError
 from bridge.core.members import AddMembers
 from bridge.core.resources import Attributes, Entity
-from bridge.core.schema import Registry, ResourceType, index_keys, normalize
-from bridge.engine.listing import Listing
+from bridge.core.schema import Registry, ResourceType, index_keys
+from bridge.engine.listing import Listing, understood
 from bridge.hosting import HostedBackend
 from bridge.journal import links, record, resources, snapshots, standing
 from bridge.journal.store import Journal, Reader, Transaction
@@ -171,7 +171,7 @@ class Importer:
         elif found.problem:
             return Proposal(found, Decision.CONFLICT, attributes, reason=found.problem)
         try:
-            document = normalize(rtype, attributes).attributes
+            document = understood(rtype, attributes)
         except ScimError as error:
             return Proposal(found, Decision.CONFLICT, attributes, reason=error.detail)
         proposal = Proposal(found, Decision.CREATE, document)

@@ -12,6 +12,8 @@ import attrs
 
 from bridge.core.backend import Backend, Found, Observer, Scanner
 from bridge.core.errors import BackendDown, NotApplied, OperatorError
+from bridge.core.resources import Attributes
+from bridge.core.schema import ResourceType, normalize
 from bridge.hosting import HostedBackend
 
 PAGE_TRIES = 3
@@ -89,6 +91,13 @@ class Listing:
                     return None
                 time.sleep(PAGE_PAUSE_SECONDS)
         return None
+
+
+def understood(rtype: ResourceType, attributes: Attributes) -> Attributes:
+    """Return what a target says as a document of that type; raises ScimError where it is none."""
+    urns = [extension.schema.id for extension in rtype.extensions]
+    used = [rtype.schema.id, *(urn for urn in urns if urn in attributes)]
+    return normalize(rtype, {"schemas": used, **attributes}).attributes
 
 
 def cannot_list(hosted: HostedBackend) -> OperatorError:

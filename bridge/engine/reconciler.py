@@ -24,8 +24,8 @@ from bridge.core.backend import Drift, DriftKind, Found, Link, Mending, Observed
 from bridge.core.changes import Cause, ChangeRecord
 from bridge.core.errors import Defer, NotApplied
 from bridge.core.resources import Attributes, Entity
-from bridge.core.schema import Registry, normalize
-from bridge.engine.listing import Listing
+from bridge.core.schema import Registry
+from bridge.engine.listing import Listing, understood
 from bridge.hosting import HostedBackend
 from bridge.journal import holds, links, record, resources, snapshots, standing
 from bridge.journal.standing import Standing
@@ -237,7 +237,7 @@ class Reconciler:
         there = resources.get_any(tx, entity.organization, entity.id)
         if rtype is None or there is None or there.version != at.snapshot.version:
             return False
-        document = normalize(rtype, _over(there.attributes, found.attributes)).attributes
+        document = understood(rtype, _over(there.attributes, found.attributes))
         after = record.update(tx, rtype, there, document, (), self.cause())
         link = Link(entity.id, found.target_id, found.name)
         if after.version == there.version and link == at.standing.link:
