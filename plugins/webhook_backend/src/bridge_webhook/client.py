@@ -63,7 +63,8 @@ class Client:
         self._signers = settings.signers
         plain = settings.address.scheme == "http"
         self._egress = Egress(settings.allow_networks, plain=plain)
-        self._pool: httpcore2.ConnectionPool | None = None
+        self._url = httpcore2.URL(settings.url)
+        self._connection: httpcore2.HTTP11Connection | None = None
 
     def execute(self, plan: Plan) -> Receipt:
         """Send the plan's events. Raises NotApplied errors."""
@@ -78,13 +79,9 @@ class Client:
     def check(self) -> list[Finding]:
         """Connect to the receiver (with TLS where it is https) and send nothing."""
         address = self._settings.address
-        port = address.port or (443 if address.scheme == "https" else 80)
         self._egress.end_in(self._settings.timeout_seconds)
         try:
-            stream = self._egress.connect_tcp(address.hostname or "", port)
-            if (trust := self._trust()) is not None:
-                stream = stream.start_tls(trust, address.hostname)
-            stream.close()
+            self._connected().close()
         except _BROKEN as error:
             raise BackendDown(f"{address.netloc}: {error}") from error
         found = [Finding(True, "BRG-WEBHOOK-CONNECTED", f"{address.netloc} takes connections.")]
@@ -95,9 +92,9 @@ class Client:
 
     def close(self) -> None:
         """Give the connection up; never raises."""
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            pool.close()
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _sent(self, post: Post) -> "Answer":
         self._egress.end_in(self._settings.timeout_seconds)
@@ -112,9 +109,12 @@ class Client:
         }
         signed = signing.headers(self._signers, post.message.id, int(time.time()), body)
         try:
-            with self._connections().stream(
-                "POST", self._settings.url, headers=list({**own, **signed}.items()), content=body
-            ) as answer:
+            answer = self._usable().handle_request(
+                httpcore2.Request(
+                    "POST", self._url, headers=list({**own, **signed}.items()), content=body
+                )
+            )
+            with contextlib.closing(answer):
                 return Answer(
                     answer.status, _header(answer.headers, b"retry-after"), self._drained(answer)
                 )
@@ -145,12 +145,23 @@ class Client:
                     break
         return first
 
-    def _connections(self) -> httpcore2.ConnectionPool:
-        if self._pool is None:
-            self._pool = httpcore2.ConnectionPool(
-                ssl_context=self._trust(), max_connections=1, network_backend=self._egress
-            )
-        return self._pool
+    def _usable(self) -> httpcore2.HTTP11Connection:
+        """Return the connection of the event before, or a new one where that has ended."""
+        if self._connection is not None and (
+            self._connection.is_closed() or self._connection.has_expired()
+        ):
+            self.close()
+        if self._connection is None:
+            self._connection = httpcore2.HTTP11Connection(self._url.origin, self._connected())
+        return self._connection
+
+    def _connected(self) -> httpcore2.NetworkStream:
+        address = self._settings.address
+        port = address.port or (443 if address.scheme == "https" else 80)
+        stream = self._egress.connect_tcp(address.hostname or "", port)
+        if (trust := self._trust()) is None:
+            return stream
+        return stream.start_tls(trust, address.hostname)
 
     def _trust(self) -> ssl.SSLContext | None:
         if self._settings.address.scheme == "http":

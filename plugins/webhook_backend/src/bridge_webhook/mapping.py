@@ -7,6 +7,8 @@ Rule: the same change is always the same messages, to the byte.
 """
 
 import json
+from collections.abc import Mapping
+from typing import Any
 
 import attrs
 
@@ -20,12 +22,17 @@ SECEVENT = "application/secevent+jwt"  # RFC 8935 section 2.1
 
 @attrs.frozen
 class Message:
-    """One event ready to be sent: `id` is its event's, `shown` what a person reads of `body`."""
+    """One event ready to be sent: `id` is its event's, `told` what a person reads of `body`."""
 
     id: str
     content_type: str
     body: str
-    shown: str = attrs.field(eq=False)
+    told: Mapping[str, Any] = attrs.field(eq=False, repr=False)
+
+    @property
+    def shown(self) -> str:
+        """The event, or the claims of the token, on many lines."""
+        return json.dumps(self.told, indent=2, ensure_ascii=False)
 
 
 def messages(change: ChangeRecord, settings: Settings) -> tuple[Message, ...]:
@@ -69,10 +76,6 @@ def _message(event: Event, change: ChangeRecord, settings: Settings) -> Message:
 def _encoded(event: Event, change: ChangeRecord, settings: Settings) -> Message:
     if settings.token is None:
         body = json.dumps(event.envelope, ensure_ascii=False, separators=(",", ":"))
-        return Message(event.id, JSON, body, _pretty(event.envelope))
+        return Message(event.id, JSON, body, event.envelope)
     claims, body = token(event, change, settings.token)
-    return Message(event.id, SECEVENT, body, _pretty(claims))
-
-
-def _pretty(value: object) -> str:
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return Message(event.id, SECEVENT, body, claims)
