@@ -90,19 +90,21 @@ class Tenant:
 
     def access(self, target: str) -> dict[str, tuple[str, str]]:
         """Return level and state of everybody with access, once all is followed."""
-        self.house.until(lambda: bool(self._page(target)["settled"]))
+        kind = "workspaces" if self.admin.get(f"/workspaces/{target}").is_success else "folders"
+        path = f"/{kind}/{target}/access"
+        self.house.until(lambda: bool(self._page(path)["settled"]))
         found: dict[str, tuple[str, str]] = {}
         after = None
         while True:
-            page = self._page(target, after)
+            page = self._page(path, after)
             found |= {one["user"]: (one["level"], one["state"]) for one in page["items"]}
             after = page["next"]
             if after is None:
                 return found
 
-    def _page(self, target: str, after: str | None = None) -> Document:
+    def _page(self, path: str, after: str | None = None) -> Document:
         params = {"limit": "1000"} | ({"after": after} if after else {})
-        return done(self.admin.get(f"/targets/{target}/access", params=params))
+        return done(self.admin.get(path, params=params))
 
 
 @attrs.frozen
@@ -199,3 +201,5 @@ def administered(
             server.should_exit = True
             thread.join()
             listener.close()
+        if bridge.failure is not None:
+            raise bridge.failure

@@ -22,9 +22,11 @@ from litestar.params import Dependency
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from bridge.admin.bodies import check_body
-from bridge.auth.admins import Admin, Role
+from bridge.auth.admins import Admin, Role, offers_admin_token
+from bridge.auth.tokens import Caller
 from bridge.core.changes import Cause
 from bridge.core.errors import NotFound, OperatorError
+from bridge.core.secret import Secret
 from bridge.journal import answers, tenants
 from bridge.journal.admins import INSTALLATION
 from bridge.journal.store import Journal, Reader, Transaction
@@ -33,6 +35,9 @@ from bridge.journal.tenants import Organization
 T = TypeVar("T")
 
 Authenticate = Callable[[str | None], Admin]
+Connections = Callable[[str | None, str], Caller]
+"""Finds the connection that an Authorization header speaks for; the address is the client's."""
+
 Ask = Request[Any, Any, Any]
 
 ROLE = "role"
@@ -41,6 +46,9 @@ takes admin, where nothing is said."""
 
 INSTALLATION_ONLY = "installation_only"
 """Key of a handler's `opt`: only a token of the whole installation may call it."""
+
+CONNECTIONS_TOO = "connections_too"
+"""Key of a handler's `opt`: a connection's own token may call it as well, for its organization."""
 
 KEY_CHARACTERS = 200
 """Longest Idempotency-Key."""
@@ -52,11 +60,17 @@ _encoder = msgspec.json.Encoder()
 
 @attrs.frozen(eq=False)
 class Call:
-    """One request of a known admin; `organization` None: it names none and needs none."""
+    """One request of a known admin.
+
+    `organization` is the token's, or else the one that the request names (`named`), or else the
+    only one there is. `key` is the install key, for making tokens.
+    """
 
     journal: Journal
+    key: Secret
     admin: Admin
     organization: Organization | None
+    named: bool
     request_id: str
     idempotency_key: str | None
     fingerprint: str
@@ -121,7 +135,7 @@ CallDependency = Annotated[Call, Dependency(skip_validation=True)]
 
 
 def admitting(
-    journal: Journal, authenticate: Authenticate
+    journal: Journal, key: Secret, authenticate: Authenticate, connections: Connections
 ) -> Callable[[Ask], Awaitable[Response[Any] | None]]:
     """Return what looks at every request first (Litestar's `before_request`), and may refuse it.
 
@@ -129,13 +143,22 @@ def admitting(
     exists or not; OperatorError BRG-ROLE, BRG-BODY-INVALID and BRG-IDEMPOTENCY-INVALID.
     """
 
+    def known(request: Ask) -> Admin:
+        header = request.headers.get("authorization")
+        if request.route_handler.opt.get(CONNECTIONS_TOO) and not offers_admin_token(header):
+            caller = connections(header, request.client.host if request.client else "")
+            return Admin(caller.token, caller.actor, caller.organization, Role.READ_ONLY)
+        return authenticate(header)
+
     async def admit(request: Ask) -> Response[Any] | None:
-        admin = authenticate(request.headers.get("authorization"))
+        admin = known(request)
         organization = await journal.read(lambda reader: _organization(reader, request, admin))
         call = Call(
             journal=journal,
+            key=key,
             admin=admin,
             organization=organization,
+            named="organization" in request.query_params,
             request_id=_request_id(request),
             idempotency_key=_idempotency_key(request),
             fingerprint=_fingerprint(request, await request.body()),
@@ -154,10 +177,10 @@ def admitted(request: Ask) -> Call:
     return call
 
 
-def auditing(app: ASGIApp) -> ASGIApp:
+def audited(app: ASGIApp) -> ASGIApp:
     """Middleware: reads and refusals of known admins are audited before they are answered."""
 
-    async def audited(scope: Scope, receive: Receive, send: Send) -> None:
+    async def answer(scope: Scope, receive: Receive, send: Send) -> None:
         async def note(message: Message) -> None:
             call = scope.get(_CALL)
             if message["type"] == "http.response.start" and isinstance(call, Call):
@@ -168,7 +191,7 @@ def auditing(app: ASGIApp) -> ASGIApp:
 
         await app(scope, receive, note)
 
-    return audited
+    return answer
 
 
 async def _audit(call: Call, scope: Scope, status: int) -> None:

@@ -13,14 +13,19 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from bridge import __version__
-from bridge.admin import organizations
+from bridge.admin import access, auditing, connections, delivering, grants, organizations, targets
 from bridge.admin.bodies import BODY_BYTES
-from bridge.admin.calls import Authenticate, admitted, admitting, auditing
+from bridge.admin.calls import Authenticate, Connections, admitted, admitting, audited
+from bridge.core.secret import Secret
 from bridge.journal.store import Journal
 
 MOUNT = "/v1"
 
-_HANDLERS: Sequence[Any] = [*organizations.HANDLERS]
+_HANDLERS: Sequence[Any] = [
+    handler
+    for part in (organizations, connections, targets, grants, access, delivering, auditing)
+    for handler in part.HANDLERS
+]
 
 ROUTES: Sequence[str] = sorted(
     {MOUNT + path for handler in _HANDLERS for path in handler.paths} | {f"{MOUNT}/schema"}
@@ -28,14 +33,16 @@ ROUTES: Sequence[str] = sorted(
 """Every path, with its parameters in braces, for the access log."""
 
 
-def admin_router(journal: Journal, authenticate: Authenticate) -> Router:
-    """Return the router of the admin API."""
+def admin_router(
+    journal: Journal, key: Secret, authenticate: Authenticate, connections: Connections
+) -> Router:
+    """Return the router of the admin API; tokens that it makes are digested under `key`."""
     return Router(
         MOUNT,
         route_handlers=_HANDLERS,
         dependencies={"call": Provide(admitted, sync_to_thread=False)},
-        before_request=admitting(journal, authenticate),
-        middleware=[auditing],
+        before_request=admitting(journal, key, authenticate, connections),
+        middleware=[audited],
         request_max_body_size=BODY_BYTES,
         security=[{"admin token": []}],
         tags=["admin"],

@@ -1,6 +1,8 @@
 """What several handlers show or check alike: names and times."""
 
-from bridge.codec import from_micros
+from datetime import UTC, datetime, timedelta
+
+from bridge.codec import from_micros, to_micros
 from bridge.core.errors import OperatorError
 
 NAME_CHARACTERS = 200
@@ -17,6 +19,13 @@ def checked_name(name: str) -> str:
             "Choose another name.",
         )
     return shown
+
+
+def expiry(days: int | None) -> int | None:
+    """Return when something ends that is good for so many days (microseconds UTC), or None."""
+    if days is None:
+        return None
+    return to_micros(datetime.now(UTC) + timedelta(days=days))
 
 
 def time_of(micros: int) -> str:

@@ -16,6 +16,7 @@ import attrs
 from bridge.auth.tokens import (
     FRESH_SECONDS,
     FRESH_TOKENS,
+    USE_NOTED_SECONDS,
     Minted,
     digest,
     from_header,
@@ -85,6 +86,11 @@ def issue(
     return made, minted
 
 
+def offers_admin_token(header: str | None) -> bool:
+    """Return whether an `Authorization` value holds what is made like an admin token."""
+    return token_id(from_header(header), PREFIX) is not None
+
+
 class AdminAuthenticator:
     """Turns an `Authorization` header into the Admin, or raises Unauthorized."""
 
@@ -123,6 +129,8 @@ class AdminAuthenticator:
         matches = hmac.compare_digest(token.digest if token else _NO_DIGEST, offered)
         if token is None or not matches or not _usable(token, now):
             raise Unauthorized(REFUSED)
+        if token.last_used is None or now - token.last_used >= USE_NOTED_SECONDS * 1_000_000:
+            self._journal.write_soon(lambda tx: admins.note_use(tx, token.id))
         return Admin(token.id, token.name, token.organization, Role(token.role))
 
 

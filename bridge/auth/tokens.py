@@ -12,16 +12,18 @@ import secrets
 import string
 import time
 import zlib
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+from ipaddress import ip_address, ip_network
 
 import attrs
 
 from bridge.auth.failures import Failures
+from bridge.core.changes import Cause
 from bridge.core.errors import Unauthorized
 from bridge.core.secret import Secret
 from bridge.journal import tenants
-from bridge.journal.store import Journal
-from bridge.journal.tenants import Token
+from bridge.journal.store import Journal, Transaction
+from bridge.journal.tenants import ANYTHING, Connection, Scope, Token
 
 PREFIX = "brg"
 ID_LENGTH = 12
@@ -51,12 +53,16 @@ _NO_DIGEST = "0" * 64
 
 @attrs.frozen
 class Caller:
-    """Who a valid token speaks for; `profile` names the dialect that its connection is set to."""
+    """Who a valid token speaks for; `profile` names the dialect that its connection is set to.
+
+    `scope` is what the token may be used for.
+    """
 
     organization: str
     connection: str
     profile: str
     token: str
+    scope: Scope = ANYTHING
 
     @property
     def actor(self) -> str:
@@ -79,6 +85,23 @@ def mint(key: Secret, prefix: str = PREFIX) -> Minted:
     bare = f"{prefix}_{token_id}_{_random_text(SECRET_LENGTH)}"
     text = bare + _checksum(bare)
     return Minted(id=token_id, text=Secret(text), digest=digest(key, text))
+
+
+def issue(
+    tx: Transaction,
+    key: Secret,
+    connection: Connection,
+    cause: Cause,
+    *,
+    expires: int | None = None,
+    scope: Scope = ANYTHING,
+) -> Minted:
+    """Write a new token of a connection and return it with its text, this once."""
+    minted = mint(key)
+    tenants.create_token(
+        tx, connection, minted.id, minted.digest, cause, expires=expires, scope=scope
+    )
+    return minted
 
 
 def digest(key: Secret, text: str) -> str:
@@ -157,7 +180,8 @@ class Authenticator:
         if offered not in self._fresh:
             self._failures.check(address)
         caller = self._known(text, offered)
-        if caller is None or (basic and caller.profile not in self._basic_profiles):
+        refused = caller is None or not _comes_from(caller.scope.networks, address)
+        if caller is None or refused or (basic and caller.profile not in self._basic_profiles):
             self._failures.count(address)
             raise Unauthorized(REFUSED, self._challenges(header))
         return caller
@@ -192,10 +216,21 @@ class Authenticator:
             return None
         if token.last_used is None or now - token.last_used >= USE_NOTED_SECONDS * 1_000_000:
             self._note_use(token.id)
-        return Caller(token.organization, token.connection, token.profile, token.id)
+        return Caller(token.organization, token.connection, token.profile, token.id, token.scope)
 
     def _note_use(self, token: str) -> None:
         self._journal.write_soon(lambda tx: tenants.note_use(tx, token))
+
+
+def _comes_from(networks: Sequence[str] | None, address: str) -> bool:
+    if networks is None:
+        return True
+    try:
+        client = ip_address(address)
+    except ValueError:  # no address is known, so it is none of theirs
+        return False
+    mapped = getattr(client, "ipv4_mapped", None)
+    return any((mapped or client) in ip_network(network) for network in networks)
 
 
 def _usable(token: Token, now: int) -> bool:

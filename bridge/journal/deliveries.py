@@ -85,7 +85,7 @@ _KEY = (
     cursor.c.entity == bindparam("entity"),
 )
 _OF_BACKEND = cursor.c.backend == bindparam("backend")
-_DELIVERIES = (
+DELIVERIES = (
     select(
         cursor.c.backend,
         cursor.c.organization,
@@ -113,24 +113,24 @@ _DELIVERIES = (
     )
 )
 _OF_ENTITY = prepared(
-    _DELIVERIES.where(
+    DELIVERIES.where(
         cursor.c.organization == bindparam("organization"),
         cursor.c.entity == bindparam("entity"),
         backend.c.state != "removed",
     ).order_by(cursor.c.backend)
 )
 _PARKED = prepared(
-    _DELIVERIES.where(_OF_BACKEND, cursor.c.parked == ONE)
+    DELIVERIES.where(_OF_BACKEND, cursor.c.parked == ONE)
     .order_by(cursor.c.updated)
     .limit(bindparam("room"))
 )
 _PENDING = prepared(
-    _DELIVERIES.where(_OF_BACKEND, cursor.c.pending == ONE, cursor.c.parked == ZERO)
+    DELIVERIES.where(_OF_BACKEND, cursor.c.pending == ONE, cursor.c.parked == ZERO)
     .order_by(cursor.c.next_at)
     .limit(bindparam("room"))
 )
 _HELD = prepared(
-    _DELIVERIES.where(_OF_BACKEND, cursor.c.parked == literal_column("2"))
+    DELIVERIES.where(_OF_BACKEND, cursor.c.parked == literal_column("2"))
     .order_by(cursor.c.updated)
     .limit(bindparam("room"))
 )
@@ -214,24 +214,24 @@ _RESYNC = prepared(update(cursor).where(_OF_BACKEND).values(_AFRESH | {"applied"
 def of_entity(reader: Reader, organization: str, entity_id: str) -> list[Delivery]:
     """Return how one entity stands with every backend, by backend name."""
     return [
-        _delivery(row)
+        delivery_of(row)
         for row in reader.rows(_OF_ENTITY, organization=organization, entity=entity_id)
     ]
 
 
 def parked(reader: Reader, backend_name: str, limit: int = 1000) -> list[Delivery]:
     """Return what is parked for a backend, the longest parked first."""
-    return [_delivery(row) for row in reader.rows(_PARKED, backend=backend_name, room=limit)]
+    return [delivery_of(row) for row in reader.rows(_PARKED, backend=backend_name, room=limit)]
 
 
 def held(reader: Reader, backend_name: str, limit: int = 1000) -> list[Delivery]:
     """Return what a hold keeps from a backend, the longest held first."""
-    return [_delivery(row) for row in reader.rows(_HELD, backend=backend_name, room=limit)]
+    return [delivery_of(row) for row in reader.rows(_HELD, backend=backend_name, room=limit)]
 
 
 def pending(reader: Reader, backend_name: str, limit: int = 1000) -> list[Delivery]:
     """Return what is pending for a backend and not parked, the longest due first."""
-    return [_delivery(row) for row in reader.rows(_PENDING, backend=backend_name, room=limit)]
+    return [delivery_of(row) for row in reader.rows(_PENDING, backend=backend_name, room=limit)]
 
 
 def lag(reader: Reader, backend_name: str) -> Lag:
@@ -291,7 +291,7 @@ def _verb(
     return tx.run(statement, **key, **params, now=tx.now) == 1
 
 
-def _delivery(row: tuple[Any, ...]) -> Delivery:
+def delivery_of(row: tuple[Any, ...]) -> Delivery:
     name, organization, type_, entity, label, backend_state, *numbers = row
     applied, target, attempts, look, next_at, error, step, updated, *marks = numbers
     return Delivery(

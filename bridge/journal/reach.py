@@ -32,8 +32,9 @@ _granted = (
     .cte("granted", recursive=True)
 )
 _granted = _granted.union(
-    select(_granted.c.root, _m.c.member_id, _granted.c.level).join(
+    select(_granted.c.root, _m.c.member_id, _granted.c.level).join_from(
         _granted,
+        _m,
         and_(_m.c.organization == _ORGANIZATION, _m.c.group_id == _granted.c.id, IS_GROUP),
     )
 )

@@ -3,14 +3,15 @@
 Rule: a token's text never gets here; what is stored is its public id and its digest.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from ipaddress import ip_network
 from typing import Any
 
 import attrs
-from sqlalchemy import and_, bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, select, tuple_, update
 from sqlalchemy.sql import ColumnElement
 
-from bridge.codec import encode, to_micros
+from bridge.codec import decode, encode, to_micros
 from bridge.core.changes import Cause
 from bridge.core.errors import OperatorError
 from bridge.journal import tables
@@ -42,6 +43,43 @@ class Connection:
 
 
 @attrs.frozen
+class Scope:
+    """What a token may be used for: reading only, these resource types, from these networks.
+
+    None stands for every type, and for any network.
+    """
+
+    read_only: bool = False
+    types: tuple[str, ...] | None = None
+    networks: tuple[str, ...] | None = None
+
+    @classmethod
+    def checked(
+        cls, read_only: bool, types: Sequence[str] | None, networks: Sequence[str] | None
+    ) -> "Scope":
+        """Return a scope of what a person wrote. Raises OperatorError BRG-SCOPE-INVALID."""
+        try:
+            written = [str(ip_network(one, strict=False)) for one in networks or ()]
+        except ValueError as error:
+            raise OperatorError(
+                "BRG-SCOPE-INVALID",
+                f"{error}.",
+                "Write networks as 192.0.2.0/24 or 2001:db8::/32, or a single address.",
+            ) from None
+        if types is not None and not types:
+            raise OperatorError(
+                "BRG-SCOPE-INVALID",
+                "The token would be for no resource type.",
+                "Name User, Group or another one, or leave types out for all.",
+            )
+        named = None if types is None else tuple(types)
+        return cls(read_only, named, tuple(written) if networks else None)
+
+
+ANYTHING = Scope()
+
+
+@attrs.frozen
 class Token:
     """What is kept of a token, with the profile of its connection."""
 
@@ -54,6 +92,7 @@ class Token:
     expires: int | None
     revoked: int | None
     last_used: int | None
+    scope: Scope = ANYTHING
 
 
 @attrs.frozen
@@ -84,6 +123,7 @@ _tokens = (
     select(
         *(_t.c.id, _t.c.organization, _t.c.connection, _c.c.profile, _t.c.digest, _t.c.created),
         *(_t.c.expires, _t.c.revoked, _t.c.last_used),
+        *(_t.c.read_only, _t.c.types, _t.c.networks),
     )
     .join(_c, and_(_c.c.organization == _t.c.organization, _c.c.id == _t.c.connection))
     .order_by(_t.c.created, _t.c.id)
@@ -93,12 +133,19 @@ _audit = select(_a.c.sequence, *(_a.c[name] for name in _AUDIT_COLUMNS))
 _NEW_ORGANIZATION = prepared(insert_into(_o))
 _RENAME_ORGANIZATION = prepared(update(_o).where(_is(_o.c.id, "id")).values(name=bindparam("to")))
 _ORGANIZATIONS = prepared(_organizations)
+_ORGANIZATION = prepared(_organizations.where(_is(_o.c.id, "id")))
 _ORGANIZATION_NAMED = prepared(_organizations.where(_is(_o.c.name, "name")))
 _NEW_CONNECTION = prepared(insert_into(_c))
 _CONNECTIONS = prepared(_connections)
 _CONNECTION_NAMED = prepared(_connections.where(_is(_c.c.name, "name")))
 _NEW_TOKEN = prepared(
-    insert_into(_t, ("id", "organization", "connection", "digest", "created", "expires"))
+    insert_into(
+        _t,
+        (
+            *("id", "organization", "connection", "digest", "created", "expires"),
+            *("read_only", "types", "networks"),
+        ),
+    )
 )
 _TOKEN = prepared(_tokens.where(_is(_t.c.id, "id")))
 _TOKENS = prepared(_tokens.where(_is(_t.c.organization, "organization")))
@@ -109,6 +156,14 @@ _REVOKE = prepared(
 )
 _USED = prepared(update(_t).where(_is(_t.c.id, "id")).values(last_used=bindparam("now")))
 _NEW_AUDIT = prepared(insert_into(_a, _AUDIT_COLUMNS))
+_AUDIT_PAGE = prepared(
+    _audit.where(
+        _is(_a.c.organization, "organization"),
+        tuple_(_a.c.at, _a.c.sequence) < tuple_(bindparam("at"), bindparam("sequence")),
+    )
+    .order_by(_a.c.at.desc(), _a.c.sequence.desc())
+    .limit(bindparam("count"))
+)
 _AUDIT = prepared(
     _audit.where(_is(_a.c.organization, "organization"), _a.c.at >= bindparam("since"))
     .order_by(_a.c.at.desc(), _a.c.sequence.desc())
@@ -154,6 +209,12 @@ def list_organizations(reader: Reader) -> list[Organization]:
     return [Organization(*row) for row in reader.rows(_ORGANIZATIONS)]
 
 
+def get_organization(reader: Reader, organization_id: str) -> Organization | None:
+    """Return the organization of this id, or None."""
+    row = reader.row(_ORGANIZATION, id=organization_id)
+    return Organization(*row) if row else None
+
+
 def find_organization(reader: Reader, name: str) -> Organization | None:
     """Return the organization of this name, or None."""
     row = reader.row(_ORGANIZATION_NAMED, name=name)
@@ -196,6 +257,7 @@ def create_token(
     cause: Cause,
     *,
     expires: int | None = None,
+    scope: Scope = ANYTHING,
 ) -> None:
     """Write a new token of a connection: its public id and the digest of its text."""
     tx.run(
@@ -206,6 +268,9 @@ def create_token(
         digest=digest,
         created=to_micros(cause.at),
         expires=expires,
+        read_only=int(scope.read_only),
+        types=None if scope.types is None else encode(scope.types),
+        networks=None if scope.networks is None else encode(scope.networks),
     )
     detail = {"connection": connection.name}
     audit(tx, connection.organization, cause, "token.create", f"token/{token_id}", detail)
@@ -214,12 +279,18 @@ def create_token(
 def find_token(reader: Reader, token_id: str) -> Token | None:
     """Return the token of this public id, expired and revoked ones too, or None: one read."""
     row = reader.row(_TOKEN, id=token_id)
-    return Token(*row) if row else None
+    return _token(row) if row else None
 
 
 def list_tokens(reader: Reader, organization: str) -> list[Token]:
     """Return an organization's tokens, oldest first."""
-    return [Token(*row) for row in reader.rows(_TOKENS, organization=organization)]
+    return [_token(row) for row in reader.rows(_TOKENS, organization=organization)]
+
+
+def _token(row: tuple[Any, ...]) -> Token:
+    *columns, read_only, types, networks = row
+    named, networks = (None if text is None else tuple(decode(text)) for text in (types, networks))
+    return attrs.evolve(Token(*columns), scope=Scope(bool(read_only), named, networks))
 
 
 def revoke_token(tx: Transaction, organization: str, token_id: str, cause: Cause) -> bool:
@@ -247,7 +318,7 @@ def audit(
 
     `detail` holds names of attributes and counts, never values of attributes: those are personal.
     """
-    tx.run(
+    tx.send(
         _NEW_AUDIT,
         organization=organization,
         at=to_micros(cause.at),
@@ -257,6 +328,16 @@ def audit(
         detail=encode(detail),
         request_id=cause.request_id,
     )
+
+
+def audit_page(
+    reader: Reader, organization: str, at: int, sequence: int, count: int
+) -> list[AuditRow]:
+    """Return up to `count` audit rows before a time and a sequence, newest first."""
+    rows = reader.rows(
+        _AUDIT_PAGE, organization=organization, at=at, sequence=sequence, count=count
+    )
+    return [AuditRow(*row) for row in rows]
 
 
 def list_audit(

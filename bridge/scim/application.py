@@ -13,7 +13,8 @@ from litestar.enums import ScopeType
 from litestar.types import HTTPScope, Receive, Scope, Send
 
 from bridge.auth.tokens import Caller
-from bridge.core.errors import MethodNotAllowed, NotFound, ScimError, Unavailable
+from bridge.core.errors import Forbidden, MethodNotAllowed, NotFound, ScimError, Unavailable
+from bridge.journal import tenants
 from bridge.scim.body import ClientGone
 from bridge.scim.exchange import Answer, Request, broken, refusal, wire
 from bridge.scim.identifiers import new_id
@@ -36,10 +37,15 @@ NO_ROOM = attrs.evolve(
 
 @attrs.frozen
 class Route:
-    """What may be done at one path. On an `open` one no credentials are asked for."""
+    """What may be done at one path. On an `open` one no credentials are asked for.
+
+    `type` is the resource type that it is about, "" for all of them; `reads`: every method does.
+    """
 
     handlers: Mapping[str, Handler]
     open: bool = False
+    type: str = ""
+    reads: bool = False
 
     @property
     def allow(self) -> tuple[str, ...]:
@@ -113,9 +119,18 @@ class Application:
         if not route.open:
             caller = self._authenticate(_text(headers.get(b"authorization")), _address(scope))
             self._rates.count(caller)
+            _check_scope(caller.scope, route, method)
         return await route.handler(method)(
             Request(method, headers, scope["query_string"], receive, number, caller)
         )
+
+
+def _check_scope(scope: tenants.Scope, route: Route, method: str) -> None:
+    if scope.types is not None and route.type not in scope.types:
+        about = route.type or "every resource type"
+        raise Forbidden(f"This token is for {', '.join(scope.types)} only, not for {about}.")
+    if scope.read_only and not route.reads and method not in ("GET", "HEAD"):
+        raise Forbidden("This token may only read.")
 
 
 def _text(value: bytes | None) -> str | None:

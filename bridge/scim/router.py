@@ -81,14 +81,19 @@ class Routes:
                 tolerated,
             )
             place = tuple(filter(None, rtype.endpoint.split("/")))
-            self._fixed[place] = Route({"GET": endpoints.page, "POST": endpoints.create})
-            self._fixed[(*place, ".search")] = Route({"POST": endpoints.search})
+            about = rtype.name
+            self._fixed[place] = Route(
+                {"GET": endpoints.page, "POST": endpoints.create}, type=about
+            )
+            self._fixed[(*place, ".search")] = Route(
+                {"POST": endpoints.search}, type=about, reads=True
+            )
             self._items[place] = endpoints
         bulk = Bulk(self._items, base_url, settings, rates)
         self._fixed[("Bulk",)] = Route({"POST": bulk.answer})
         everything = Everything(tuple(self._items.values()))
         self._fixed[()] = Route({"GET": everything.page})
-        self._fixed[(".search",)] = Route({"POST": everything.search})
+        self._fixed[(".search",)] = Route({"POST": everything.search}, reads=True)
 
     def find(self, segments: Segments) -> Route | None:
         """Return the route of `segments`, or None where there is nothing."""
@@ -120,7 +125,8 @@ def _item(endpoints: Endpoints, resource_id: str) -> Route:
             "PUT": partial(endpoints.replace, resource_id=resource_id),
             "PATCH": partial(endpoints.patch, resource_id=resource_id),
             "DELETE": partial(endpoints.delete, resource_id=resource_id),
-        }
+        },
+        type=endpoints.shape.rtype.name,
     )
 
 
