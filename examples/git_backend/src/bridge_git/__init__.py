@@ -1,0 +1,1 @@
+"""Directory Bridge backend: a JSON lines file under git."""
