@@ -4,7 +4,7 @@ Rule: parts are made here and handed what they need; no part looks another one u
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Collection, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from traceback import format_tb
 
@@ -13,7 +13,7 @@ import structlog
 from litestar import Litestar
 from litestar.types import ASGIApp, Receive, Scope, Send
 
-from bridge import admin
+from bridge import admin, console
 from bridge.auth.admins import AdminAuthenticator
 from bridge.auth.failures import Failures
 from bridge.auth.tokens import Authenticator
@@ -45,13 +45,15 @@ class Bridge:
     why. `full` is asked for whether there are too many connections.
     """
 
-    def __init__(self, loaded: Loaded, journal: Journal, hosted: list[HostedBackend]) -> None:
+    def __init__(
+        self, loaded: Loaded, journal: Journal, hosted: list[HostedBackend], *, deliver: bool
+    ) -> None:
         self.journal = journal
         self.failure: BaseException | None = None
         self.stop: Callable[[], None] = lambda: None
         self.full: Callable[[], bool] = lambda: False
         self._grace_seconds = loaded.configuration.server.stop_seconds / 2
-        self._dispatcher = Dispatcher(journal, hosted)
+        self._dispatcher = Dispatcher(journal, hosted, deliver=deliver)
         self.app = self._application(loaded, journal)
 
     def _application(self, loaded: Loaded, journal: Journal) -> ASGIApp:
@@ -74,8 +76,13 @@ class Bridge:
         )
         rest = Litestar(
             [
-                status_router(journal, authenticate, metrics),
-                admin.admin_router(journal, AdminAuthenticator(journal, server.key)),
+                status_router(journal, metrics),
+                admin.admin_router(
+                    journal, server.key, AdminAuthenticator(journal, server.key), authenticate
+                ),
+                console.console_routes(
+                    journal, server.key, server.url, Failures(server.authentication_failures)
+                ),
             ],
             lifespan=[self._delivering],
             after_exception=[_log_failure],
@@ -87,7 +94,7 @@ class Bridge:
         found = [f"{SCIM}/{name}" for name in ("Schemas", "ResourceTypes", "ServiceProviderConfig")]
         return AccessLog(
             self._waking(Front(scim, rest, self._is_full)),
-            Routes([*PATHS, *endpoints, *found], admin.ROUTES),
+            Routes([*PATHS, *endpoints, *found, *console.ROUTES], admin.ROUTES),
             metrics,
         )
 
@@ -125,20 +132,57 @@ class Bridge:
 
 
 @contextmanager
-def assembled(loaded: Loaded) -> Iterator[Bridge]:
+def assembled(loaded: Loaded, *, deliver: bool = True) -> Iterator[Bridge]:
     """Open the journal and yield the bridge on it; close the journal afterwards.
 
-    Raises OperatorError for a journal or a plugin that cannot be used.
+    With `deliver` False, other processes deliver. Raises OperatorError for a journal or a plugin
+    that cannot be used.
     """
+    with _opened(loaded, (), shared=not deliver) as (journal, hosted):
+        yield Bridge(loaded, journal, hosted, deliver=deliver)
+
+
+@contextmanager
+def working(loaded: Loaded, names: Collection[str]) -> Iterator[Dispatcher]:
+    """Open the journal and yield what delivers to the backends of these names, or to all for none.
+
+    Raises as `assembled` does.
+    """
+    with _opened(loaded, names, shared=True) as (journal, hosted):
+        yield Dispatcher(journal, hosted)
+
+
+@contextmanager
+def _opened(
+    loaded: Loaded, names: Collection[str], *, shared: bool
+) -> Iterator[tuple[Journal, list[HostedBackend]]]:
     sealer = Sealer(loaded.configuration.server.key)
-    hosted = host(loaded, sealer)
+    hosted = host(_limited(loaded, names), sealer)
     journal = open_configured(loaded)
     try:
-        _name_forgotten(journal, hosted)
+        if shared and journal.alone:
+            raise OperatorError(
+                "BRG-JOURNAL-EMBEDDED",
+                "The journal is a file, and one process does everything on it.",
+                "Run `bridge serve`, or move to PostgreSQL: `bridge db copy --to URL`.",
+            )
+        _name_forgotten(journal, loaded)
         _set_guard(journal, loaded.configuration.guard)
-        yield Bridge(loaded, journal, hosted)
+        yield journal, hosted
     finally:
         journal.close()
+
+
+def _limited(loaded: Loaded, names: Collection[str]) -> Loaded:
+    configured = loaded.configuration.backends
+    if unknown := sorted(set(names) - {table.name for table in configured}):
+        raise OperatorError(
+            "BRG-BACKEND-UNKNOWN",
+            f"No backend named {', '.join(unknown)} is configured.",
+            f"Configured are: {', '.join(table.name for table in configured) or 'none'}.",
+        )
+    chosen = tuple(table for table in configured if not names or table.name in names)
+    return attrs.evolve(loaded, configuration=attrs.evolve(loaded.configuration, backends=chosen))
 
 
 def _set_guard(journal: Journal, settings: Guard) -> None:
@@ -146,10 +190,10 @@ def _set_guard(journal: Journal, settings: Guard) -> None:
     journal.write_now(lambda tx: holds.set_limits(tx, limits if settings.enabled else None))
 
 
-def _name_forgotten(journal: Journal, hosted: list[HostedBackend]) -> None:
+def _name_forgotten(journal: Journal, loaded: Loaded) -> None:
     # A backend that is configured no more goes on gathering changes: what is deleted meanwhile
     # would otherwise stay in its target for ever when it is configured again.
-    configured = {one.name for one in hosted}
+    configured = {table.name for table in loaded.configuration.backends}
     for row in journal.read_now(backends.every):
         if row.name not in configured:
             _log.warning(

@@ -8,6 +8,7 @@ import os
 import secrets
 import shutil
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 FILE, KEY, TARGET = "bridge.toml", "bridge.key", "people.db"
 TOKEN, ADMIN_TOKEN = "scim.token", "admin.token"
 """What quickstart makes in its folder, beside the journal `bridge.db`."""
+
+ADMIN_EMAIL = "admin@localhost"
+"""Whose account quickstart makes; the link it prints signs in to it."""
 
 ORGANIZATION, CONNECTION = "quickstart", "okta"
 
@@ -103,8 +107,14 @@ def init(directory: Path = Path(), *, json: Json = False) -> None:
         say("Add a backend to it, then: bridge check, bridge serve")
 
 
-def serve(*, common: Common = COMMON) -> None:
-    """Serve SCIM and deliver to the backends until SIGTERM or Ctrl-C."""
+def serve(*, worker: bool = True, common: Common = COMMON) -> None:
+    """Serve SCIM and deliver to the backends until SIGTERM or Ctrl-C.
+
+    Parameters
+    ----------
+    worker
+        Deliver as well; with --no-worker, `bridge worker` processes do. Needs PostgreSQL.
+    """
     from bridge.bootstrap.server import listen
     from bridge.bootstrap.server import serve as run
     from bridge.operations import logs
@@ -121,7 +131,33 @@ def serve(*, common: Common = COMMON) -> None:
         else:
             say(f"Serving {url}")
 
-    run(loaded, listener, ready)
+    run(loaded, listener, ready, deliver=worker)
+
+
+def worker(*, backends: str = "", common: Common = COMMON) -> None:
+    """Deliver to the backends, and serve nothing, until SIGTERM or Ctrl-C. Needs PostgreSQL.
+
+    Any number of workers may run; each change is delivered by one of them.
+
+    Parameters
+    ----------
+    backends
+        Names of backends, separated by commas; all of them unless given.
+    """
+    from bridge.bootstrap.worker import work
+    from bridge.operations import logs
+
+    loaded = common.load()
+    logs.configure(loaded.configuration.log.level, loaded.configuration.log.format)
+    names = [name.strip() for name in backends.split(",") if name.strip()]
+
+    def ready() -> None:
+        if common.json:
+            write_json({"backends": names, "config": str(loaded.path)})
+        else:
+            say(f"Delivering to {', '.join(names) or 'every backend'}")
+
+    work(loaded, names, ready)
 
 
 def quickstart(
@@ -162,14 +198,14 @@ def quickstart(
     loaded = load(file, {**os.environ, **flags})
     listener = listen(loaded.configuration.server)
     loaded = _at(loaded, listener)
-    token, admin_token = _token(loaded), _admin_token(loaded)
+    token, admin_token, login_url = _token(loaded), _admin_token(loaded), _login_url(loaded)
     logs.configure(loaded.configuration.log.level, loaded.configuration.log.format)
 
     def ready() -> None:
         if json:
-            write_json(_addresses(loaded, token, admin_token))
+            write_json(_addresses(loaded, token, admin_token, login_url))
         else:
-            _welcome(loaded, token)
+            _welcome(loaded, token, login_url)
 
     run(loaded, listener, ready)
 
@@ -232,15 +268,31 @@ def _admin_token(loaded: "Loaded") -> str:
     return kept.read_text(encoding="utf-8").strip()
 
 
-def _addresses(loaded: "Loaded", token: str, admin_token: str) -> dict[str, str | None]:
+def _login_url(loaded: "Loaded") -> str:
+    from bridge.auth.admins import Role
+    from bridge.cli.people import login_link
+    from bridge.journal import accounts
+
+    cause, identity = operator_cause(), str(uuid.uuid4())
+    with journal_of(loaded) as journal:
+        found = journal.read_now(lambda reader: accounts.find(reader, ADMIN_EMAIL))
+        if found is None:
+            found = journal.write_now(
+                lambda tx: accounts.create(
+                    tx, identity, ADMIN_EMAIL, "Administrator", Role.ADMIN, cause
+                )
+            )
+        return login_link(loaded, journal, found)
+
+
+def _addresses(loaded: "Loaded", token: str, admin_token: str, login_url: str) -> dict[str, str]:
     return {
         "scim_url": f"{loaded.configuration.server.url}/scim/v2",
         "token": token,
         "admin_url": f"{loaded.configuration.server.url}/v1",
         "admin_token": admin_token,
-        # What this release does not have is null, not an address that answers 404.
-        "console_url": None,
-        "console_login_url": None,
+        "console_url": f"{loaded.configuration.server.url}/console",
+        "console_login_url": login_url,
         "config": str(loaded.path),
     }
 
@@ -251,7 +303,7 @@ def _this_program() -> str:
     return "bridge" if found and called.exists() and called.samefile(found) else str(called)
 
 
-def _welcome(loaded: "Loaded", token: str) -> None:
+def _welcome(loaded: "Loaded", token: str, login_url: str) -> None:
     url = f"{loaded.configuration.server.url}/scim/v2"
     say(
         f"""
@@ -272,6 +324,9 @@ Directory Bridge is serving from {loaded.directory}
 
   The admin API is at {loaded.configuration.server.url}/v1; its token is in
   {loaded.directory / ADMIN_TOKEN}, its description at /v1/schema.
+  Sign in to the console with this link, once, within an hour:
+
+  {login_url}
 
   Changes arrive in {loaded.directory / TARGET}. Stop with Ctrl-C.
 """

@@ -50,7 +50,7 @@ def list_orgs(*, common: Common = COMMON) -> None:
 
     with journal_of(common.load()) as journal:
         found = journal.read_now(tenants.list_organizations)
-    write_rows(_rows(found), ("name", "id", "created"), as_json=common.json)
+    write_rows(rows_of(found), ("name", "id", "created"), as_json=common.json)
 
 
 @connection.command(name="create")
@@ -89,7 +89,7 @@ def list_connections(*, org: Org = None, common: Common = COMMON) -> None:
         found = journal.read_now(
             lambda reader: tenants.list_connections(reader, the_organization(reader, org).id)
         )
-    write_rows(_rows(found), ("name", "profile", "id", "created"), as_json=common.json)
+    write_rows(rows_of(found), ("name", "profile", "id", "created"), as_json=common.json)
 
 
 @token.command(name="create")
@@ -113,7 +113,7 @@ def create_token(
     """
     loaded = common.load()
     with journal_of(loaded) as journal:
-        found = journal.read_now(lambda reader: _connection(reader, org, connection))
+        found = journal.read_now(lambda reader: the_connection(reader, org, connection))
         token_id, text = new_token(journal, found, loaded.configuration.server.key, expires_days)
     _write_one({"id": token_id, "token": text.reveal()}, text.reveal(), common)
 
@@ -132,7 +132,7 @@ def list_tokens(*, org: Org = None, common: Common = COMMON) -> None:
     def query(reader: "Reader") -> list[dict[str, Any]]:
         organization = the_organization(reader, org)
         names = {c.id: c.name for c in tenants.list_connections(reader, organization.id)}
-        rows = _rows(tenants.list_tokens(reader, organization.id))
+        rows = rows_of(tenants.list_tokens(reader, organization.id))
         for row in rows:
             del row["digest"]
             row["connection"] = names[row["connection"]]
@@ -243,7 +243,8 @@ def the_organization(reader: "Reader", name: str | None) -> "Organization":
     )
 
 
-def _connection(reader: "Reader", organization: str | None, name: str) -> "Connection":
+def the_connection(reader: "Reader", organization: str | None, name: str) -> "Connection":
+    """Return the connection of this name; raises OperatorError."""
     from bridge.journal import tenants
 
     found = tenants.find_connection(reader, the_organization(reader, organization).id, name)
@@ -256,10 +257,11 @@ def _connection(reader: "Reader", organization: str | None, name: str) -> "Conne
     return found
 
 
-_TIMES = ("created", "expires", "revoked", "last_used")
+_TIMES = ("created", "disabled", "expires", "revoked", "last_used")
 
 
-def _rows(values: Any) -> list[dict[str, Any]]:
+def rows_of(values: Any) -> list[dict[str, Any]]:
+    """Return values as rows, with their times as text."""
     rows = [attrs.asdict(value) for value in values]
     for row in rows:
         for name in _TIMES:

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import attrs
 import httpx
@@ -51,14 +52,23 @@ class Bridge:
         parked = self.figure("bridge_parked")
         assert (waiting, parked) == (0, 0), self.command("deliveries", "list")
 
-    def command(self, *arguments: str) -> str:
+    def command(self, *arguments: str, stdin: str = "") -> str:
         """Run a `bridge` command with this installation's configuration; return what it prints."""
-        config = ("--config", str(self.directory / "bridge.toml"))
-        done = subprocess.run(
-            [BRIDGE, *arguments, *config],
-            capture_output=True, text=True, timeout=60, check=False,
-        )  # fmt: skip
+        done = self._command(arguments, stdin)
         return done.stdout + done.stderr
+
+    def json(self, *arguments: str) -> Any:
+        """Run a `bridge` command that must succeed; return the JSON that it prints."""
+        done = self._command((*arguments, "--json"), "")
+        assert done.returncode == 0, done.stdout + done.stderr
+        return json.loads(done.stdout)
+
+    def _command(self, arguments: Sequence[str], stdin: str) -> "subprocess.CompletedProcess[str]":
+        config = ("--config", str(self.directory / "bridge.toml"))
+        return subprocess.run(
+            [BRIDGE, *arguments, *config],
+            capture_output=True, text=True, timeout=60, check=False, input=stdin,
+        )  # fmt: skip
 
     def stop(self) -> int:
         """End it as a service manager does, and return its exit code."""

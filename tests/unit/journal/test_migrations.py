@@ -13,10 +13,11 @@ from sqlalchemy import create_engine
 from sqlalchemy.pool import NullPool
 
 from bridge.core.errors import OperatorError
-from bridge.journal import migrations
+from bridge.journal import guard_tables, migrations, people_tables
 from bridge.journal.store import open_journal
 from bridge.journal.tables import metadata
 
+assert guard_tables.metadata is people_tables.metadata is metadata  # tables of their own modules
 SCRIPTS = Path(migrations.__file__).parent
 SHAPES = "SELECT lower(replace(sql, '\"', '')) FROM sqlite_schema WHERE sql IS NOT NULL"
 

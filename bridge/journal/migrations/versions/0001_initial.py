@@ -64,6 +64,8 @@ def upgrade() -> None:
     _create_administration()
     _create_access()
     _create_guard()
+    _create_people()
+    _create_authorizations()
 
 
 def _create_tenants() -> None:
@@ -310,3 +312,73 @@ def _create_guard() -> None:
         sqlite_with_rowid=False,
     )
     _index("cursor_held", "cursor", "organization", "backend", where="parked = 2")
+
+
+def _create_people() -> None:
+    op.create_table(
+        "account",
+        *_text("id"),
+        *_text("organization", nullable=True),
+        *_text("email", "email_key", "name", "role"),
+        *_text("password", nullable=True),
+        *_time("created"),
+        *_time("disabled", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("email_key"),
+    )
+    _index("account_of", "account", "organization")
+    op.create_table(
+        "session",
+        *_text("digest", "account"),
+        *_time("created", "expires"),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+    _index("session_of", "session", "account")
+    _index("session_expires", "session", "expires")
+    op.create_table(
+        "sign_in_link",
+        *_text("digest", "account"),
+        *_time("expires"),
+        *_time("used", nullable=True),
+        sa.PrimaryKeyConstraint("digest"),
+    )
+
+
+def _create_authorizations() -> None:
+    op.create_table(
+        "oauth_client",
+        *_text("id", "organization", "connection", "name", "digest", "redirect_uris"),
+        *_time("created"),
+        *_time("revoked", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("organization", "name"),
+    )
+    op.create_table(
+        "oauth_request",
+        *_text("ticket", "client", "account", "redirect_uri"),
+        *_text("state", "challenge", nullable=True),
+        *_time("expires"),
+        *_time("decided", nullable=True),
+        *_text("code", nullable=True),
+        *_time("redeemed", nullable=True),
+        *_text("grant_id", nullable=True),
+        sa.PrimaryKeyConstraint("ticket"),
+        sa.UniqueConstraint("code"),
+    )
+    _index("oauth_request_expires", "oauth_request", "expires")
+    op.create_table(
+        "oauth_grant",
+        *_text("id", "organization", "client"),
+        *_text("account", "refresh", nullable=True),
+        *_time("created", "used"),
+        *_time("revoked", nullable=True),
+        sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("refresh"),
+    )
+    _index("oauth_grant_of", "oauth_grant", "client")
+    op.create_table(
+        "oauth_token",
+        *_text("token", "grant_id"),
+        sa.PrimaryKeyConstraint("token"),
+    )
+    _index("oauth_token_of", "oauth_token", "grant_id")

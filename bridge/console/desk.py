@@ -1,0 +1,34 @@
+"""What every handler of the pages works with.
+
+Rule: a handler gets it as `desk`; what blocks is called through `desk.run`, in a thread.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import Annotated, Any, TypeVar
+
+import attrs
+from litestar.params import Dependency
+
+from bridge.auth.authorizing import Authorizing
+from bridge.auth.issuing import Issuing
+from bridge.auth.people import SignIn
+
+T = TypeVar("T")
+
+
+@attrs.frozen
+class Desk:
+    """The services behind the pages; `issuer` is the public address of the bridge."""
+
+    issuer: str
+    people: SignIn
+    authorizing: Authorizing
+    issuing: Issuing
+
+    async def run(self, function: Callable[..., T], *arguments: Any) -> T:
+        """Return what a blocking function returns, without holding up other requests."""
+        return await asyncio.to_thread(function, *arguments)
+
+
+DeskDependency = Annotated[Desk, Dependency(skip_validation=True)]
