@@ -12,13 +12,14 @@ import uuid
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from hashlib import sha256
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
 import msgspec
 from litestar import Request, Response
+from litestar.di import NamedDependency
 from litestar.enums import ScopeType
-from litestar.params import Dependency
+from litestar.params import SkipValidation
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 
 from bridge.admin.bodies import check_body
@@ -130,7 +131,7 @@ class Call:
         return Response(body, status_code=answered, media_type="application/json")
 
 
-CallDependency = Annotated[Call, Dependency(skip_validation=True)]
+CallDependency = NamedDependency[SkipValidation[Call]]
 """The type of a handler's parameter `call`."""
 
 

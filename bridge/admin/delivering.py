@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter
+from litestar.params import Parameter, QueryParameter
 
 from bridge.admin.bodies import Body
 from bridge.admin.calls import CONNECTIONS_TOO, INSTALLATION_ONLY, ROLE, Call, CallDependency
@@ -168,7 +168,7 @@ async def resume_backend(call: CallDependency, name: str) -> Response[BackendSha
 async def list_deliveries(
     call: CallDependency,
     backend: Annotated[str, Parameter(description="Name of the backend.")],
-    waiting: Annotated[Literal["pending", "parked"], Parameter(query="state")] = "pending",
+    waiting: Annotated[Literal["pending", "parked"], QueryParameter(name="state")] = "pending",
     after: After = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> Page[DeliveryShape]:
