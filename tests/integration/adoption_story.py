@@ -24,8 +24,6 @@ from tests.openldap import OpenLDAP
 
 figures = structlog.get_logger("tests.adoption").info
 
-REPAIR_SECONDS = 120.0
-
 
 @attrs.frozen
 class Sizes:
@@ -113,12 +111,21 @@ def _id(okta: Okta, person: Person) -> str:
 def _spoil_and_repair(bridge: Bridge, ldap: OpenLDAP, sizes: Sizes) -> None:
     people = iter(Person(n) for n in range(sizes.assigned))
     changed = [next(people).dn(ldap.base_dn) for _ in range(sizes.changed)]
-    renamed = [next(people).dn(ldap.base_dn) for _ in range(sizes.renamed)]
     deleted = [next(people).dn(ldap.base_dn) for _ in range(sizes.deleted)]
+    # Half of the renamed are others' entries, which keep the name; half were named by the bridge.
+    theirs = [next(people).dn(ldap.base_dn) for _ in range(sizes.renamed // 2)]
+    ours = [
+        f"uid={Person(sizes.people + n).login},ou=people,{ldap.base_dn}"
+        for n in range(sizes.renamed - len(theirs))
+    ]
+    renamed = {
+        dn: f"{dn.partition('=')[0]}=Renamed {n},{dn.partition(',')[2]}"
+        for n, dn in enumerate([*theirs, *ours])
+    }
     changes = [f"dn: {dn}\nchangetype: modify\nreplace: title\ntitle: King\n" for dn in changed]
     changes += [
-        f"dn: {dn}\nchangetype: modrdn\nnewrdn: cn=Renamed {n}\ndeleteoldrdn: 1\n"
-        for n, dn in enumerate(renamed)
+        f"dn: {dn}\nchangetype: modrdn\nnewrdn: {now.partition(',')[0]}\ndeleteoldrdn: 1\n"
+        for dn, now in renamed.items()
     ]
     changes += [f"dn: {dn}\nchangetype: delete\n" for dn in deleted]
     ldap.load("\n".join(changes))
@@ -127,7 +134,7 @@ def _spoil_and_repair(bridge: Bridge, ldap: OpenLDAP, sizes: Sizes) -> None:
     assert code == 1
     assert _kinds(told) == {
         "changed": set(changed),
-        "renamed": {f"cn=Renamed {n},{dn.partition(',')[2]}" for n, dn in enumerate(renamed)},
+        "renamed": set(renamed.values()),
         "deleted": set(deleted),
     }
     assert all(
@@ -137,16 +144,15 @@ def _spoil_and_repair(bridge: Bridge, ldap: OpenLDAP, sizes: Sizes) -> None:
     _, told = run(bridge, "reconcile", "--backend", "corp", "--repair")
     assert all(row["state"] == "repair is on its way" for row in told["entries"]), told["entries"]
     bridge.wait_until_delivered()
-    deadline = time.monotonic() + REPAIR_SECONDS
-    while (left := run(bridge, "reconcile", "--backend", "corp"))[
-        0
-    ] and time.monotonic() < deadline:
-        time.sleep(1)
-    assert left[0] == 0, left[1]
+    code, told = run(bridge, "reconcile", "--backend", "corp")
+    assert (code, told["differences"]) == (0, {}), told["entries"][:3]
     held = ldap.search("(objectClass=inetOrgPerson)", ("title",))
     assert {held[dn]["title"] for dn in changed} == {("Engineer",)}
-    assert set(renamed) <= held.keys()
+    assert {*ours, *(renamed[dn] for dn in theirs)} <= held.keys()
     assert len(held) == sizes.people + sizes.new
+    everybody = members(ldap, "everybody")
+    assert len(everybody) == sizes.big
+    assert everybody <= held.keys(), "a member is no entry"
 
 
 def _kinds(told: dict[str, Any]) -> dict[str, set[str]]:

@@ -128,6 +128,8 @@ class _Planner(Composer):
             return
         if link is None or not is_linked or not dn.same(link.name, entry.dn):
             yield LinkEntry(entry.dn, target_id)
+            if link is not None and is_linked:  # renamed by hand, and groups may not know it
+                yield from self._references(link.name, entry.dn)
         wanted = self.remaining()
         if wanted is None:
             yield from self.delete(entry.dn, target_id)
