@@ -13,7 +13,7 @@ Rule: the same record is always the same events in the same order, each with the
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC
 from typing import Any
 
@@ -76,12 +76,6 @@ def events(change: ChangeRecord, *, delta: bool = False) -> tuple[Event, ...]:
     access = tuple(_of_access(change))
     silent = not change.changed and not change.members and change.operation is Operation.UPDATE
     return access if access and silent else (_of_entity(change, delta=delta), *access)
-
-
-def types(names: Iterable[str]) -> list[str]:
-    """Return every event type there is for entities of types with these names."""
-    of_entities = [f"{name.lower()}.{verb}" for name in names for verb in ENTITY_EVENTS.values()]
-    return [*of_entities, *ACCESS_EVENTS]
 
 
 def _of_entity(change: ChangeRecord, *, delta: bool) -> Event:
