@@ -4,7 +4,8 @@
 
 Prints: users created per second over kept-alive connections, how long an answer takes (p50, p99)
 and the CPU time of server and load generator per request; then what one PATCH of one member costs
-in a group of 10 and in one of 100,000, and the ratio of the two.
+in a group of 10 and in one of 100,000, and the ratio of the two; then what GET by id, look-up by
+userName and PATCH of one member cost with 1,000 users and with 100,000, and the three ratios.
 
 Rule: the load generator is part of the machine that is measured; its CPU time is shown as well.
 """
@@ -14,10 +15,11 @@ import asyncio
 import json
 import multiprocessing
 import os
+import random
 import socket
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -32,22 +34,28 @@ import uvloop
 
 from bridge.auth.tokens import Authenticator, mint
 from bridge.core.changes import Cause
-from bridge.core.schema import STANDARD
+from bridge.core.schema import GROUP_URN, STANDARD, USER, USER_URN, normalize
 from bridge.core.secret import Secret
 from bridge.journal import backends as journal_backends
-from bridge.journal import tenants
+from bridge.journal import record, tenants
 from bridge.journal.store import Transaction, open_journal
 from bridge.scim import ScimSettings, scim_application
 from bridge.sealing import Sealer
 
 KEY = Secret("an installation key of 32 letters")
-USER = "urn:ietf:params:scim:schemas:core:2.0:User"
-GROUP = "urn:ietf:params:scim:schemas:core:2.0:Group"
 PATCH_OP = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 GROUP_SIZES = (10, 100_000)
 ROUNDS = 300
 SLICE = 5_000
 """Members that a PATCH adds at once while a group is filled."""
+LOADS = (1_000, 100_000)
+"""Users in the two journals that are compared."""
+MOST = 1.5
+"""What the larger load may cost, at most, in terms of the smaller one."""
+UNIT = 500
+"""Users that one unit of work writes while a journal is filled."""
+TURNS = 20
+"""How often the two servers take turns, so that whatever else runs here concerns both."""
 
 
 @attrs.frozen
@@ -59,7 +67,7 @@ class Address:
 
     def request(self, method: str, path: str, document: Any) -> bytes:
         """Return a whole HTTP request."""
-        body = json.dumps(document).encode()
+        body = b"" if document is None else json.dumps(document).encode()
         return (
             f"{method} /scim/v2{path} HTTP/1.1\r\nHost: 127.0.0.1:{self.port}\r\n"
             f"Authorization: Bearer {self.token}\r\nAccept: application/scim+json\r\n"
@@ -70,8 +78,8 @@ class Address:
 # --- The server process -------------------------------------------------------------------------
 
 
-def serve(folder: Path, backends: int, pipe: Pipe) -> None:
-    """Serve a new journal in `folder` until terminated."""
+def serve(folder: Path, backends: int, users: int, pipe: Pipe) -> None:
+    """Serve a new journal in `folder`, with so many users in it, until terminated."""
     with closing(open_journal(f"sqlite:///{folder / 'journal.sqlite3'}")) as journal:
         minted = mint(KEY)
 
@@ -84,6 +92,8 @@ def serve(folder: Path, backends: int, pipe: Pipe) -> None:
                 journal_backends.add(tx, f"b{number}", "none")
 
         journal.write_now(prepare)
+        for start in range(0, users, UNIT):
+            journal.write_now(partial(fill, numbers=range(start, min(start + UNIT, users))))
         listening = socket.create_server(("127.0.0.1", 0))
         port = listening.getsockname()[1]
         settings = ScimSettings(public_url=f"http://127.0.0.1:{port}")
@@ -103,6 +113,14 @@ def serve(folder: Path, backends: int, pipe: Pipe) -> None:
         uvloop.run(server.serve(sockets=[listening]))
 
 
+def fill(tx: Transaction, numbers: range) -> None:
+    """Write users, each as Okta would create it."""
+    cause = Cause("bench", "bench", datetime.now(UTC))
+    for number in numbers:
+        attributes = normalize(USER, person(str(number))).attributes
+        record.create(tx, USER, "bench", f"user-{number}", attributes, (), cause)
+
+
 @attrs.frozen
 class Server:
     """The running server process."""
@@ -117,12 +135,12 @@ class Server:
 
 
 @contextmanager
-def served(backends: int) -> Iterator[Server]:
+def served(backends: int, users: int = 0) -> Iterator[Server]:
     """Start a server with a journal of its own; `backends` rows follow every change."""
     context = multiprocessing.get_context("spawn")
     with tempfile.TemporaryDirectory() as folder:
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(Path(folder), backends, theirs))
+        process = context.Process(target=serve, args=(Path(folder), backends, users, theirs))
         process.start()
         theirs.close()  # so that a server that does not start is noticed
         try:
@@ -202,7 +220,7 @@ def person(number: str) -> dict[str, Any]:
     """Return a user as Okta creates it, about 700 bytes."""
     name = f"user{number}@example.com"
     return {
-        "schemas": [USER],
+        "schemas": [USER_URN],
         "userName": name,
         "name": {"givenName": "Test", "familyName": f"User {number}"},
         "emails": [{"primary": True, "value": name, "type": "work"}],
@@ -250,7 +268,7 @@ def one_member(server: Server) -> None:
     for size in GROUP_SIZES:
         ids = _users(address, size + 1, f"g{size}-")
         group = _send(
-            address, [("POST", "/Groups", {"schemas": [GROUP], "displayName": f"group {size}"})]
+            address, [("POST", "/Groups", {"schemas": [GROUP_URN], "displayName": f"group {size}"})]
         )[0]
         path = f"/Groups/{group['id']}"
         _send(
@@ -265,6 +283,57 @@ def one_member(server: Server) -> None:
         costs.append(median(lane.seconds))
         print(f"PATCH of one member, group of {size:>7,}: {costs[-1] * 1e3:.2f} ms")
     print(f"ratio: {costs[-1] / costs[0]:.2f}")
+
+
+def by_load(servers: Sequence[Server]) -> None:
+    """Print what usual requests cost by the number of users."""
+    everyone = random.Random(1)
+    makers = [
+        _Usual(server.address, load, everyone) for server, load in zip(servers, LOADS, strict=True)
+    ]
+    for name in ("GET by id", "lookup by userName", "PATCH of one member"):
+        seconds: list[list[float]] = [[], []]
+        for _ in range(TURNS):
+            for found, maker in zip(seconds, makers, strict=True):
+                requests = [maker.request(name) for _ in range(ROUNDS // TURNS * 2)]
+                found.extend(_run(maker.address, requests).seconds)
+        small, large = map(median, seconds)
+        print(
+            f"{name}: {small * 1e3:.2f} ms with {LOADS[0]:,} users, "
+            f"{large * 1e3:.2f} ms with {LOADS[1]:,}, ratio {large / small:.2f} (at most {MOST})"
+        )
+
+
+class _Usual:
+    """The requests that are compared, each about another user."""
+
+    def __init__(self, address: Address, load: int, everyone: random.Random) -> None:
+        self.address = address
+        self._load = load
+        self._random = everyone
+        members = [{"value": f"user-{number}"} for number in range(10)]
+        group = {"schemas": [GROUP_URN], "displayName": "group", "members": members}
+        self._group = f"/Groups/{_send(address, [('POST', '/Groups', group)])[0]['id']}"
+        self._added: str | None = None
+
+    def request(self, name: str) -> tuple[str, str, Any]:
+        """Return the next request of this name."""
+        number = self._random.randrange(10, self._load)
+        match name:
+            case "GET by id":
+                return "GET", f"/Users/user-{number}", None
+            case "lookup by userName":
+                return (
+                    "GET",
+                    f"/Users?filter=userName%20eq%20%22user{number}%40example.com%22",
+                    None,
+                )
+        added, self._added = self._added, None if self._added else f"user-{number}"
+        return (
+            "PATCH",
+            self._group,
+            _patch("remove" if added else "add", [added or f"user-{number}"]),
+        )
 
 
 def _patch(op: str, ids: list[str]) -> dict[str, Any]:
@@ -283,7 +352,7 @@ def _users(address: Address, count: int, prefix: str) -> list[str]:
         if number is None:
             return None
         return address.request(
-            "POST", "/Users", {"schemas": [USER], "userName": f"{prefix}{number}"}
+            "POST", "/Users", {"schemas": [USER_URN], "userName": f"{prefix}{number}"}
         )
 
     lanes = uvloop.run(drive(address.port, 32, make))
@@ -310,12 +379,16 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=5)
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--backends", type=int, default=1)
+    parser.add_argument("--ratios", action="store_true", help="only the ratios by number of users")
     chosen = parser.parse_args()
-    with served(chosen.backends) as server:
-        creates(server, 1, chosen.connections)  # warm
-        creates(server, chosen.seconds, chosen.connections)
-    with served(chosen.backends) as server:
-        one_member(server)
+    if not chosen.ratios:
+        with served(chosen.backends) as server:
+            creates(server, 1, chosen.connections)  # warm
+            creates(server, chosen.seconds, chosen.connections)
+        with served(chosen.backends) as server:
+            one_member(server)
+    with served(chosen.backends, LOADS[0]) as few, served(chosen.backends, LOADS[1]) as many:
+        by_load([few, many])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from sqlalchemy import (
-    Boolean,
     ColumnElement,
     Dialect,
     Executable,
@@ -108,10 +107,12 @@ class _List(UserDefinedType[Any]):
 
 
 class _Among(FunctionElement[bool]):
-    """Whether a column is one of a list of texts."""
+    """Whether a column is one of a list of texts.
+
+    It has no type: a Boolean would be compared with 1 on SQLite, and no index used for that.
+    """
 
     inherit_cache = True
-    type = Boolean()
 
 
 @compiles(_Among, "sqlite")

@@ -122,8 +122,8 @@ class Bulk:
 
     async def answer(self, request: Request) -> Answer:
         """POST: 200 with an answer to each operation that was tried."""
-        document = await read_document(request, self.settings)
-        bulk = parse_bulk(document, self.settings.bulk_operations)
+        most = self.settings.bulk_operations
+        bulk = await read_document(request, self.settings, lambda body: parse_bulk(body, most))
         self.rates.charge(request.caller, len(bulk.operations) - 1)
         job = _Job(self, request, bulk.operations)
         await job.run(bulk.fail_on_errors)

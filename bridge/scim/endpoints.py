@@ -3,7 +3,10 @@
 Rule: nothing here knows a resource type by name; the registry's definitions say what each can do.
 """
 
-from typing import Any
+import asyncio
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeVar
 
 import attrs
 
@@ -31,12 +34,39 @@ from bridge.scim.settings import ScimSettings
 from bridge.scim.tolerated import Tolerated
 from bridge.scim.walking import Walking
 
+T = TypeVar("T")
 
-async def read_document(request: Request, settings: ScimSettings) -> dict[str, Any]:
-    """Return the JSON object in the request's body; raises what `bridge.scim.body` raises."""
+INLINE_BYTES = 64 * 1024
+"""Largest body that is understood in the event loop; others wait for a thread instead."""
+
+INLINE_ROWS = 1000
+"""Most resources and members together that are shown in the event loop."""
+
+
+async def read_document(
+    request: Request, settings: ScimSettings, understand: Callable[[Document], T]
+) -> T:
+    """Return what `understand` makes of the JSON object in the request's body.
+
+    Raises what `bridge.scim.body` raises, and what `understand` does.
+    """
     body.check_headers(request.headers, settings.body_bytes)
     raw = await body.read(request.receive, settings.body_bytes)
-    return body.parse(raw, settings.body_depth)
+
+    def understood() -> T:
+        return understand(body.parse(raw, settings.body_depth))
+
+    return understood() if len(raw) <= INLINE_BYTES else await asyncio.to_thread(understood)
+
+
+async def shown(view: View, states: Sequence[State]) -> list[Document]:
+    """Return the documents of resources."""
+
+    def show() -> list[Document]:
+        return [view.show(state) for state in states]
+
+    rows = len(states) + sum(len(state.members or ()) for state in states)
+    return show() if rows <= INLINE_ROWS else await asyncio.to_thread(show)
 
 
 @attrs.frozen
@@ -52,9 +82,9 @@ class Endpoints:
     async def create(self, request: Request) -> Answer:
         """POST on the collection: 201 with the new resource."""
         view = self._view(request)
-        incoming = self.incoming(request, await read_document(request, self.settings))
+        incoming = await self._read(request, self.incoming)
         unit = self.service.creating(asker(request), new_id(), incoming, view.wanted)
-        return self._shown(201, view, await self.service.do(unit))
+        return await self._shown(201, view, await self.service.do(unit))
 
     async def read(self, request: Request, resource_id: str) -> Answer:
         """GET by id: 200, or 304 when the client has this version."""
@@ -62,24 +92,24 @@ class Endpoints:
         state = await self.service.read(request.caller.organization, resource_id, view.wanted)
         if conditions(request.headers).not_modified(state.resource.version):
             return Answer(304, headers=_version(state.resource))
-        return self._shown(200, view, state)
+        return await self._shown(200, view, state)
 
     async def replace(self, request: Request, resource_id: str) -> Answer:
         """PUT: 200 with the resource as it is now."""
         view = self._view(request)
-        change = self.replacement(request, await read_document(request, self.settings))
-        return self._shown(200, view, await self._change(request, resource_id, change, view))
+        change = await self._read(request, self.replacement)
+        return await self._shown(200, view, await self._change(request, resource_id, change, view))
 
     async def patch(self, request: Request, resource_id: str) -> Answer:
         """PATCH: 200 with the resource, or 204 when its members are too many to answer with."""
         view = self._view(request)
-        change = self.alteration(request, await read_document(request, self.settings))
+        change = await self._read(request, self.alteration)
         if not view.explicit:
             view = view.with_few_members(self.settings.patch_answer_members)
         state = await self._change(request, resource_id, change, view)
         if view.wanted.members and state.members is None:
             return Answer(204, headers=self._headers(state.resource))
-        return self._shown(200, view, state)
+        return await self._shown(200, view, state)
 
     async def delete(self, request: Request, resource_id: str) -> Answer:
         """DELETE: 204."""
@@ -123,8 +153,10 @@ class Endpoints:
 
     async def search(self, request: Request) -> Answer:
         """POST on `.search`: the same question in a body."""
-        document = await read_document(request, self.settings)
-        return await self._search(request, queries.from_search_request(document, self.settings))
+        query = await self._read(
+            request, lambda _, document: queries.from_search_request(document, self.settings)
+        )
+        return await self._search(request, query)
 
     async def find(
         self, request: Request, query: Query, filter_: BoundFilter | None
@@ -139,7 +171,7 @@ class Endpoints:
             view.wanted,
             shape.addresses,
         )
-        return found.total, [view.show(state) for state in found.states]
+        return found.total, await shown(view, found.states)
 
     async def step(
         self, request: Request, query: Query, filter_: BoundFilter | None, steps: Steps
@@ -151,7 +183,7 @@ class Endpoints:
         found = await self.service.walk(
             request.caller.organization, filter_, steps, view.wanted, shape.addresses
         )
-        return [view.show(state) for state in found.states], found
+        return await shown(view, found.states), found
 
     async def _search(self, request: Request, query: Query) -> Answer:
         rtype = self.shape.rtype
@@ -173,8 +205,12 @@ class Endpoints:
     def _view(self, request: Request) -> View:
         return self.shape.view(queries.selection(queries.parameters(request.query_string)))
 
-    def _shown(self, status: int, view: View, state: State) -> Answer:
-        return Answer(status, view.show(state), self._headers(state.resource))
+    async def _read(self, request: Request, understand: Callable[[Request, Document], T]) -> T:
+        return await read_document(request, self.settings, partial(understand, request))
+
+    async def _shown(self, status: int, view: View, state: State) -> Answer:
+        (document,) = await shown(view, [state])
+        return Answer(status, document, self._headers(state.resource))
 
     def _headers(self, resource: Resource) -> tuple[tuple[bytes, bytes], ...]:
         return ((b"location", self.shape.location(resource).encode()), *_version(resource))

@@ -48,8 +48,10 @@ class Everything:
     async def search(self, request: Request) -> Answer:
         """POST on the root's `.search`."""
         settings = self.types[0].settings
-        document = await read_document(request, settings)
-        return await self._search(request, queries.from_search_request(document, settings))
+        query = await read_document(
+            request, settings, lambda document: queries.from_search_request(document, settings)
+        )
+        return await self._search(request, query)
 
     async def _search(self, request: Request, query: Query) -> Answer:
         node = None if query.filter is None else parse_filter(query.filter)

@@ -1,12 +1,14 @@
 """Proven here: what would take long, or could never be read again, is refused by a named limit."""
 
+from functools import partial
+
 import pytest
 
 from bridge.core.errors import PayloadTooLarge
-from bridge.core.members import RemoveMatching, ReplaceMembers
+from bridge.core.members import MemberEdit, RemoveMatching, ReplaceMembers
 from bridge.core.schema import GROUP, USER
-from bridge.journal import membership, record
-from bridge.journal.store import Journal
+from bridge.journal import members, membership, record
+from bridge.journal.store import Journal, Reader
 from tests.unit.journal import scene
 
 
@@ -29,7 +31,7 @@ def test_all_members_are_read_once_however_often_they_are_needed(journal: Journa
     for id_ in ("u1", "u2", "u3"):
         scene.user(journal, id_)
     scene.group(journal, "g1", "u1", "u2")
-    edits = [
+    edits: list[MemberEdit] = [
         ReplaceMembers(("u3",)),
         RemoveMatching(lambda m: m.id == "u3"),
         ReplaceMembers(("u2", "u3")),
@@ -52,3 +54,17 @@ def test_a_resource_has_a_largest_size(journal: Journal) -> None:
         scene.create(journal, USER, "u2", {"userName": "u2", "title": much})
     assert scene.written(journal) == counted
     assert scene.update(journal, USER, "u1", title=much[:-200]).version == 2
+
+
+def test_ids_in_a_list_are_found_by_the_key(journal: Journal) -> None:
+    """One member more costs the same however many resources there are."""
+
+    def by_id(reader: Reader) -> object:
+        return reader.rows(membership._CANDIDATES, organization="o", ids=["u1", "u2"])
+
+    def members_by_id(reader: Reader) -> object:
+        return members.some_of(reader, "o", "g", ["u1", "u2"])
+
+    for query in (by_id, members_by_id):
+        plan = journal.read_now(partial(scene.plan_of, query=query))
+        assert any("id=?" in step or "Index Cond" in step for step in plan), plan
