@@ -231,7 +231,8 @@ class Client:
             tables = reflected(connection, self._layout, schema)
             connection.rollback()
         relations = (relation.table for relation in self._layout.relations)
-        return Executor(tables, relations), Reader(self._layout, tables)
+        executor = Executor(connection.dialect, tables, relations)
+        return executor, Reader(self._layout, tables)
 
 
 def _statements(plan: Plan) -> Iterator[Statement]:

@@ -29,7 +29,12 @@ def engine(settings: Settings) -> Engine:
     address = settings.address
     arguments = _ARGUMENTS.get(address.get_backend_name(), _none)(settings.timeout_seconds)
     made = create_engine(
-        address, poolclass=NullPool, hide_parameters=True, connect_args=dict(arguments)
+        address,
+        poolclass=NullPool,
+        hide_parameters=True,
+        connect_args=dict(arguments),
+        # By position, drivers need not look every value up by its name.
+        **({"paramstyle": "format"} if address.get_backend_name() in _BY_POSITION else {}),
     )
     if made.dialect.name == "sqlite":
         event.listen(made, "connect", _prepare_sqlite(settings.tables == "managed"))
@@ -111,6 +116,8 @@ def _mysql(seconds: float) -> Mapping[str, Any]:
         "init_command": f"SET SESSION innodb_lock_wait_timeout = {whole}",
     }
 
+
+_BY_POSITION = frozenset({"postgresql", "mysql", "mariadb"})
 
 _ARGUMENTS: Mapping[str, Callable[[float], Mapping[str, Any]]] = {
     "sqlite": _sqlite,

@@ -67,25 +67,52 @@ class TableMap:
     deleted: Deleted | None = None
     relation: Relation | None = None
     setting: str = ""
+    _roots: Mapping[str, frozenset[str]] = attrs.field(init=False, eq=False, repr=False)
+
+    @_roots.default
+    def _roots_of_rules(self) -> Mapping[str, frozenset[str]]:
+        return {column: rule.roots for column, rule in self.rules.items()}
 
     def row(self, document: Attributes, version: int) -> dict[str, Any]:
         """Return every column but key, id and constants. Raises Park where a value cannot be."""
-        row: dict[str, Any] = {}
-        if self.revision:
-            row[self.revision] = version
-        for column, rule in self.rules.items():
-            try:
+        row: dict[str, Any] = {self.revision: version} if self.revision else {}
+        column = ""
+        try:
+            for column, rule in self.rules.items():
                 row[column] = rule.value(document)
-            except ValueError as error:
-                raise Park(
-                    f"column {column} of {self.table}: {error}",
-                    f"Mend the value, or {self.setting}.convert.{column}, then retry.",
-                ) from None
+        except ValueError as error:
+            raise self._cannot_be(column, error) from None
         if self.document:
             row[self.document] = _ENCODER.encode(document)
         if self.deleted:
             row[self.deleted.column] = self.live
         return row
+
+    def difference(self, before: Attributes, after: Attributes, version: int) -> dict[str, Any]:
+        """Return the columns that differ once `before` has become `after`, and the revision."""
+        row: dict[str, Any] = {self.revision: version} if self.revision else {}
+        names = before.keys() | after.keys()
+        changed = {name for name in names if before.get(name) != after.get(name)}
+        if not changed:
+            return row
+        column = ""
+        try:
+            for column, rule in self.rules.items():
+                if not changed.isdisjoint(self._roots[column]):
+                    value = rule.value(after)
+                    if value != rule.value(before):
+                        row[column] = value
+        except ValueError as error:
+            raise self._cannot_be(column, error) from None
+        if self.document:
+            row[self.document] = _ENCODER.encode(after)
+        return row
+
+    def _cannot_be(self, column: str, error: ValueError) -> Park:
+        return Park(
+            f"column {column} of {self.table}: {error}",
+            f"Mend the value, or {self.setting}.convert.{column}, then retry.",
+        )
 
     def ending(self, change: ChangeRecord) -> dict[str, Any]:
         """Return the columns that mark a row as deleted; none where it is removed instead."""

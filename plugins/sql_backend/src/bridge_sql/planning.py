@@ -78,17 +78,17 @@ class _Planner:
     links: Mapping[str, Link]
 
     def trusting(self, changes: Sequence[ChangeRecord]) -> list[Statement]:
-        change = coalesce(changes)
+        change = changes[0] if len(changes) == 1 else coalesce(changes)
         start = None if change.before is None else changes[0].version - 1
         statements = self._advance(change.version, start)
         if change.operation is Operation.DELETE:
             return statements + self._deletion(change, start)
-        after = self.table.row(change.after or {}, change.version)
+        after = change.after or {}
         if change.before is None:
-            statements.append(self._creation(after))
+            statements.append(self._creation(self.table.row(after, change.version)))
         else:
-            before = self.table.row(change.before, changes[0].version - 1)
-            statements += self._update(_difference(before, after), start)
+            difference = self.table.difference(change.before, after, change.version)
+            statements += self._update(difference, start)
         came, went = peers(self.table, change)
         owner = None if change.before is None else self.links.get(self.entity.id)
         return [*statements, *self._joined(owner, self._keyed(went), self._keyed(came))]

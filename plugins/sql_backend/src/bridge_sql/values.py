@@ -4,7 +4,7 @@ Rule: what a column holds is a function of the document alone, so plans are too.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -53,14 +53,14 @@ class Path:
 
     def value(self, document: Attributes) -> Any:
         """Return what the path yields in `document`, or None."""
-        holder = document.get(self.urn, {}) if self.urn else document
+        holder = document.get(self.urn) or {} if self.urn else document
         found = holder.get(self.attribute)
-        if isinstance(found, (list, tuple)):
+        if found is None:
+            # Nothing says that a user without `active` is not (RFC 7643 4.1.1 leaves it to us).
+            return True if self.text == "active" else None
+        if isinstance(found, list | tuple):
             found = self._chosen(found)
-        if isinstance(found, Mapping):
-            found = found.get(self.sub or "value")
-        # Nothing says that a user without `active` is not (RFC 7643 4.1.1 leaves it to us).
-        return True if found is None and self.text == "active" else found
+        return found.get(self.sub or "value") if isinstance(found, dict) else found
 
     def put(self, document: dict[str, Any], value: Any) -> None:
         """Make `document` one in which the path yields `value`, where nothing is yet."""
@@ -73,14 +73,11 @@ class Path:
         else:
             holder[self.attribute] = value
 
-    def _chosen(self, values: Any) -> Any:
-        fitting = [
-            each
-            for each in values
-            if self.type is None or (isinstance(each, Mapping) and each.get("type") == self.type)
-        ]
-        primary = (each for each in fitting if isinstance(each, Mapping) and each.get("primary"))
-        return next(primary, fitting[0] if fitting else None)
+    def _chosen(self, values: Sequence[Any]) -> Any:
+        if self.type is not None:
+            values = [v for v in values if isinstance(v, dict) and v.get("type") == self.type]
+        primary = (v for v in values if isinstance(v, dict) and v.get("primary"))
+        return next(primary, values[0] if values else None)
 
 
 @attrs.frozen
@@ -91,13 +88,32 @@ class Rule:
     type: Kind = "any"
     lower: bool = False
     values: Mapping[str, str] = attrs.field(factory=dict)
+    _converts: bool = attrs.field(init=False, eq=False, repr=False)
+    _plain: str | None = attrs.field(init=False, eq=False, repr=False)
+
+    @_converts.default
+    def _has_conversion(self) -> bool:
+        return bool(self.values) or self.lower or self.type != "any"
+
+    @_plain.default
+    def _only_name(self) -> str | None:
+        path = self.paths[0]
+        alone = len(self.paths) == 1 and not (path.urn or path.sub or path.type)
+        return path.attribute if alone and not self._converts else None
+
+    @property
+    def roots(self) -> frozenset[str]:
+        """Top-level names of the document that the value depends on."""
+        return frozenset(path.urn or path.attribute for path in self.paths)
 
     def value(self, document: Attributes) -> Any:
         """Return what the column holds for `document`. Raises ValueError: it cannot."""
+        if self._plain is not None and isinstance(found := document.get(self._plain), str):
+            return found  # by far the most common
         for path in self.paths:
             found = path.value(document)
             if found is not None:
-                return self._converted(found)
+                return self._converted(found) if self._converts else found
         return None
 
     def put(self, document: dict[str, Any], held: Any) -> None:
