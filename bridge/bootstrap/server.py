@@ -28,13 +28,16 @@ _STOP = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.stdlib.get_logger("bridge")
 
 
-def serve(loaded: Loaded, listener: socket.socket, ready: Callable[[], None]) -> None:
+def serve(
+    loaded: Loaded, listener: socket.socket, ready: Callable[[], None], *, deliver: bool = True
+) -> None:
     """Serve on `listener` until a signal to stop; `ready` is called once requests are answered.
 
+    With `deliver` False, other processes deliver.
     Raises OperatorError when the journal or a plugin cannot be used, and whatever ended delivering.
     """
     settings = loaded.configuration.server
-    with assembled(loaded) as bridge:
+    with assembled(loaded, deliver=deliver) as bridge:
         config = uvicorn.Config(
             bridge.app,
             http=_protocol(settings.receive_seconds),

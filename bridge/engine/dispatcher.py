@@ -9,6 +9,7 @@ import socket
 from collections.abc import Sequence
 
 from bridge.core.errors import OperatorError
+from bridge.engine.dispatch import Dispatch, Local, Notices
 from bridge.engine.follower import Follower
 from bridge.engine.lane import Figures, Lane
 from bridge.hosting import HostedBackend
@@ -19,14 +20,18 @@ from bridge.journal.store import Journal, Transaction
 class Dispatcher:
     """Delivers what the journal holds to every one of `hosted`, and follows changes of access.
 
+    With `deliver` False it only sees to it that they miss nothing: other processes deliver.
     One event loop runs it and calls its methods.
     """
 
-    def __init__(self, journal: Journal, hosted: Sequence[HostedBackend]) -> None:
+    def __init__(
+        self, journal: Journal, hosted: Sequence[HostedBackend], *, deliver: bool = True
+    ) -> None:
         self._journal = journal
         self._hosted = hosted
+        self._dispatch: Dispatch = Local() if journal.alone else Notices(journal)
         worker = f"{socket.gethostname()}:{os.getpid()}"
-        self._lanes = {one.name: Lane(journal, one, worker) for one in hosted}
+        self._lanes = {one.name: Lane(journal, one, worker) for one in hosted if deliver}
         self._follower = Follower(journal, self._wake_lanes)
 
     async def run(self) -> None:
@@ -37,12 +42,17 @@ class Dispatcher:
         Raises OperatorError BRG-ENGINE-001 for a name that belonged to another type of backend.
         """
         await self._journal.write(self._enrol)
-        await asyncio.gather(self._follower.run(), *(lane.run() for lane in self._lanes.values()))
+        news = asyncio.create_task(self._dispatch.run(self._look))
+        lanes = (lane.run() for lane in self._lanes.values())
+        try:
+            await asyncio.gather(self._follower.run(), *lanes)
+        finally:
+            news.cancel()
+            await asyncio.gather(news, return_exceptions=True)
 
     def wake(self) -> None:
-        """Have every lane look for work now, because something was written."""
-        self._follower.wake()
-        self._wake_lanes()
+        """Have every lane, of every process, look for work now: something was written."""
+        self._dispatch.wake()
 
     async def stop(self, grace_seconds: float) -> bool:
         """Hand back what waits and finish what is under way; False where the grace ran out.
@@ -63,6 +73,10 @@ class Dispatcher:
     def figures(self) -> dict[str, Figures]:
         """Return the figures of every lane by backend name."""
         return {name: lane.figures() for name, lane in self._lanes.items()}
+
+    def _look(self) -> None:
+        self._follower.wake()
+        self._wake_lanes()
 
     def _wake_lanes(self) -> None:
         for lane in self._lanes.values():

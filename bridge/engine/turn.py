@@ -24,10 +24,11 @@ from bridge.core.delivery import (
     next_state,
 )
 from bridge.core.errors import BackendDown, Defer, InDoubt, Park, RetryLater
+from bridge.core.resources import Entity
 from bridge.engine.attempt import Attempt, Moving, Undone
 from bridge.engine.inbox import Job
 from bridge.hosting import HostedBackend
-from bridge.journal import attempts, backends, claims, links, passwords, tenants
+from bridge.journal import attempts, backends, claims, dependents, links, passwords, tenants
 from bridge.journal.attempts import Tried
 from bridge.journal.backends import BackendRow
 from bridge.journal.claims import Claim
@@ -101,7 +102,8 @@ def take_turn(tx: Transaction, request: Request) -> Turn:
     name, lease_seconds = request.hosted.name, request.hosted.lease_seconds
     if request.sweeping:
         attempts.sweep(tx)
-    settled = [_settle(tx, request, report) for report in request.reports]
+    in_order = sorted(request.reports, key=_place)  # locks are taken as every writer takes them
+    settled = [_settle(tx, request, report) for report in in_order]
     attempts.keep(tx, _tried(tx, request, settled))
     row = backends.get(tx, name)
     turn = _disabling(tx, request, row, settled) or _circuit(tx, request, settled)
@@ -121,6 +123,11 @@ def take_turn(tx: Transaction, request: Request) -> Turn:
         due_at = claims.next_due(tx, name)
     due_seconds = None if due_at is None else max(0.0, (due_at - tx.now) / 1e6)
     return attrs.evolve(turn, claims=found, due_seconds=due_seconds)
+
+
+def _place(report: Report) -> tuple[str, str]:
+    entity = report.job.claim.entity
+    return entity.organization, entity.id
 
 
 def _settle(tx: Transaction, request: Request, report: Report) -> Settled:
@@ -155,12 +162,22 @@ def _applied(tx: Transaction, request: Request, report: Report, done: Applied) -
     if request.hosted.sealer is not None:
         passwords.drop_applied(tx, name, entity.organization, entity.id)
     new = _note_links(tx, request, report, kept=kept)
+    if attempt.adopted and kept:
+        _tell_adopted(tx, name, entity, new)
     if attempt.ended:
         links.mark_gone(tx, entity.organization, name, entity.id)
     if left is not None:
         own = next((link for link in new if link.resource_id == entity.id), job.claim.link)
         left = attrs.evolve(left, link=own)
     return Settled(report, state, goes_on=left if kept else None)
+
+
+def _tell_adopted(tx: Transaction, name: str, entity: Entity, found: Sequence[Link]) -> None:
+    cause = Cause(f"backend:{name}", "", from_micros(tx.now))
+    for link in found:
+        detail = {"backend": name, "target_id": link.target_id, "name": link.name}
+        target = f"{entity.type}/{entity.id}"
+        tenants.audit(tx, entity.organization, cause, "link.adopted", target, detail)
 
 
 def _note_links(
@@ -175,7 +192,7 @@ def _note_links(
         moved = links.put(tx, entity.organization, name, new)
         if moved:
             since = report.job.claim.at
-            claims.revisit_groups(tx, name, entity.organization, moved, since=since)
+            dependents.revisit_groups(tx, name, entity.organization, moved, since=since)
     return new
 
 
@@ -194,7 +211,7 @@ def _next_state(tx: Transaction, request: Request, report: Report, outcome: Outc
         look=look,
         deferred_seconds=claim.deferred_seconds,
         dependency_coming=overdue
-        and claims.coming(tx, claim.backend, claim.entity.organization, attempt.missing),
+        and dependents.coming(tx, claim.backend, claim.entity.organization, attempt.missing),
         silent=report.silent,
     )
     jitter = random.random()  # noqa: S311 - spreads retries, guards nothing

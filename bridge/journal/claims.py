@@ -8,7 +8,7 @@ Rule: a lease's epoch ends with its release, so a late worker can only learn tha
 cursor then goes back to before what that worker wrote (`_HEAL`).
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import attrs
@@ -20,7 +20,6 @@ from sqlalchemy import (
     bindparam,
     case,
     func,
-    literal,
     literal_column,
     select,
     update,
@@ -34,9 +33,9 @@ from bridge.core.resources import Entity
 from bridge.journal.guard_tables import HELD
 from bridge.journal.history import pending_rows
 from bridge.journal.passwords import Waiting
-from bridge.journal.statements import ONE, ZERO, among, prepared
+from bridge.journal.statements import ONE, ZERO, prepared
 from bridge.journal.store import Reader, Transaction
-from bridge.journal.tables import cursor, link, member, password
+from bridge.journal.tables import cursor, link, password
 from bridge.sealing import Sealed
 
 _SECOND = 1_000_000  # microseconds
@@ -188,32 +187,6 @@ _CLEAR_LEASES = prepared(
     .where(*_WAITING, cursor.c.owner.is_not(None), cursor.c.next_at > _NOW)
     .values(next_at=_NOW, updated=_NOW)
 )
-_REVISIT = prepared(
-    update(cursor)
-    .where(
-        cursor.c.backend == bindparam("backend"),
-        cursor.c.organization == bindparam("organization"),
-        cursor.c.entity.in_(
-            select(member.c.group_id).where(
-                member.c.organization == bindparam("organization"),
-                among(member.c.member_id, "members"),
-            )
-        ),
-        cursor.c.owner.is_not(None) | (cursor.c.updated >= bindparam("since")),
-    )
-    .values(
-        pending=1, observe=_higher(cursor.c.observe, literal(int(Look.ONCE), Integer)), updated=_NOW
-    )
-)
-_COMING = prepared(
-    select(ONE)
-    .where(
-        *_WAITING,
-        cursor.c.organization == bindparam("organization"),
-        among(cursor.c.entity, "entities"),
-    )
-    .limit(ONE)
-)
 
 
 @attrs.frozen
@@ -277,7 +250,7 @@ def claim(
 ) -> list[Claim]:
     """Lease up to `room` due entities, the longest due first, with their pending versions."""
     found = tx.rows(_FIND_DUE, backend=backend, now=tx.now, room=room)
-    claims = [_claim(tx, backend, row, lease=1) for row in found]
+    claims = _claims(tx, backend, found, lease=1)
     until = tx.now + round(lease_seconds * _SECOND)
     tx.run_many(
         _LEASE,
@@ -292,7 +265,7 @@ def claim(
 def pending(reader: Reader, backend: str, limit: int, *, held: bool = False) -> list[Claim]:
     """Return what is due or will be, or what is held, the longest first, without leasing it."""
     found = reader.rows(_FIND_HELD if held else _FIND_PENDING, backend=backend, room=limit)
-    return [_claim(reader, backend, row, lease=0) for row in found]
+    return _claims(reader, backend, found, lease=0)
 
 
 def next_due(reader: Reader, backend: str) -> int | None:
@@ -354,30 +327,23 @@ def clear_leases(tx: Transaction, backend: str) -> int:
     return tx.run(_CLEAR_LEASES, backend=backend, now=tx.now)
 
 
-def revisit_groups(
-    tx: Transaction, backend: str, organization: str, members: Collection[str], since: int
-) -> int:
-    """Have the groups of these members looked at again, if delivered since then or right now.
-
-    For members whose name in the target has moved: such a group may have been given the old one.
-    """
-    return tx.run(
-        _REVISIT,
-        backend=backend,
-        organization=organization,
-        members=list(members),
-        since=since,
-        now=tx.now,
-    )
+def _claims(
+    reader: Reader, backend: str, found: Sequence[tuple[Any, ...]], lease: int
+) -> list[Claim]:
+    rows = pending_rows(reader, [(row[0], row[2], row[3]) for row in found])
+    return [
+        _claim(reader, backend, row, changes, lease)
+        for row, changes in zip(found, rows, strict=True)
+    ]
 
 
-def coming(reader: Reader, backend: str, organization: str, ids: Collection[str]) -> bool:
-    """Return whether any of these resources is still to be delivered, and not parked."""
-    found = reader.row(_COMING, backend=backend, organization=organization, entities=list(ids))
-    return found is not None
-
-
-def _claim(reader: Reader, backend: str, row: tuple[Any, ...], lease: int) -> Claim:
+def _claim(
+    reader: Reader,
+    backend: str,
+    row: tuple[Any, ...],
+    changes: Sequence[tuple[Any, ...]],
+    lease: int,
+) -> Claim:
     organization, type_, entity, applied, target, attempts, epoch, *rest = row
     look, deferred_since, owner, target_id, name, brought_by, sealed = rest
     return Claim(
@@ -392,7 +358,7 @@ def _claim(reader: Reader, backend: str, row: tuple[Any, ...], lease: int) -> Cl
         at=reader.now,
         link=None if target_id is None else Link(entity, target_id, name),
         password=None if sealed is None else Waiting(brought_by, Sealed(sealed)),
-        rows=tuple(pending_rows(reader, organization, entity, applied)),
+        rows=tuple(changes),
     )
 
 

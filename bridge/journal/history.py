@@ -3,6 +3,7 @@
 Rule: what is handed out has no gap; where a version is missing, it ends before it.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import Integer, bindparam, literal, select
@@ -32,17 +33,24 @@ _FOLLOWING = prepared(
 
 
 def pending_rows(
-    reader: Reader, organization: str, entity: str, applied: int
-) -> list[tuple[Any, ...]]:
-    """Return the rows of CHANGE_COLUMNS that follow version `applied`, as many as a claim takes.
+    reader: Reader, places: Sequence[tuple[str, str, int]]
+) -> list[list[tuple[Any, ...]]]:
+    """Return, for each (organization, entity, applied version), the rows that follow it.
 
-    At least one, however large, unless the version after `applied` is not there.
+    They are rows of CHANGE_COLUMNS, as many as a claim takes: at least one, however large, unless
+    the version after the applied one is not there.
     """
+    names = ("organization", "entity", "after")
+    first = reader.rows_each(_FOLLOWING, [dict(zip(names, p, strict=True)) for p in places])
+    return [_filled(reader, *place, page) for place, page in zip(places, first, strict=True)]
+
+
+def _filled(
+    reader: Reader, organization: str, entity: str, applied: int, page: list[tuple[Any, ...]]
+) -> list[tuple[Any, ...]]:
     found: list[tuple[Any, ...]] = []
     characters = 0
     while True:
-        after = applied + len(found)
-        page = reader.rows(_FOLLOWING, organization=organization, entity=entity, after=after)
         for row in page:
             characters += sum(len(text) for text in row[4:10] if text)
             gap = row[2] != applied + len(found) + 1
@@ -52,3 +60,5 @@ def pending_rows(
             found.append(row)
         if len(page) < _PAGE:
             return found
+        after = applied + len(found)
+        page = reader.rows(_FOLLOWING, organization=organization, entity=entity, after=after)

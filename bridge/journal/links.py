@@ -75,4 +75,4 @@ def put(tx: Transaction, organization: str, backend: str, links: Iterable[Link])
 
 def mark_gone(tx: Transaction, organization: str, backend: str, resource_id: str) -> None:
     """Note that the resource of this link is deleted in the target."""
-    tx.run(_MARK_GONE, organization=organization, backend=backend, id=resource_id, now=tx.now)
+    tx.send(_MARK_GONE, organization=organization, backend=backend, id=resource_id, now=tx.now)

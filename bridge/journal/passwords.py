@@ -89,7 +89,7 @@ def wanted(reader: Reader, sealed: Sealed | None) -> Sealed | None:
 
 def keep(tx: Transaction, entity: Entity, version: int, sealed: Sealed) -> None:
     """Keep a password that came with a version, for every backend that takes passwords."""
-    tx.run(
+    tx.send(
         _KEEP,
         organization=entity.organization,
         entity=entity.id,
@@ -108,12 +108,12 @@ def waiting(reader: Reader, backend_name: str, entity: Entity) -> Waiting | None
 
 def drop_applied(tx: Transaction, backend_name: str, organization: str, entity_id: str) -> None:
     """Drop a backend's password of a resource if its cursor has passed the version."""
-    tx.run(_DROP_APPLIED, organization=organization, entity=entity_id, backend=backend_name)
+    tx.send(_DROP_APPLIED, organization=organization, entity=entity_id, backend=backend_name)
 
 
 def forget(tx: Transaction, entity: Entity) -> None:
     """Drop every password of a resource that is no more."""
-    tx.run(_FORGET, organization=entity.organization, entity=entity.id)
+    tx.send(_FORGET, organization=entity.organization, entity=entity.id)
 
 
 def set_takers(tx: Transaction, takes: Mapping[str, bool]) -> None:

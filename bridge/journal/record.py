@@ -55,9 +55,6 @@ _r, _v, _m, _b, _c, _u = (
 DOCUMENT_LIMIT_BYTES = 256 * 1024
 """Largest resource, its members apart: a page of a thousand has to fit into memory."""
 
-DOCUMENT_LIMIT_BYTES = 256 * 1024
-"""Largest resource, its members apart: a page of a thousand has to fit into memory."""
-
 
 def _is(*columns: ColumnElement[Any]) -> list[ColumnElement[bool]]:
     return [column == bindparam(column.key) for column in columns]
@@ -160,7 +157,7 @@ def create(
     keys = index_keys(rtype, attributes)
     _refuse_clash(tx, rtype, resource.entity, attributes, keys, None)
     added = membership.candidates(tx, rtype, resource.entity, member_ids).values()
-    tx.run(
+    tx.send(
         _INSERT,
         organization=organization,
         id=resource_id,
@@ -249,7 +246,7 @@ def _bury(tx: Transaction, rtype: ResourceType, before: Resource, cause: Cause) 
     _move(tx, _BURY, entity, version, cause, document="{}", **dict.fromkeys(_KEYS))
     _write_values(tx, entity, index_keys(rtype, before.attributes).values, ())
     if rtype.has_members:
-        tx.run(_EMPTY, organization=entity.organization, group_id=entity.id)
+        tx.send(_EMPTY, organization=entity.organization, group_id=entity.id)
     if rtype.has_password:
         passwords.forget(tx, entity)
     _journal(tx, ChangeRecord(entity, version, before.attributes, None, MemberDelta(), cause))
@@ -264,15 +261,6 @@ def _leave(tx: Transaction, group_id: str, member: Member, organization: str, ca
     _move(tx, _TOUCH, entity, version, cause)
     _write_members(tx, entity, delta)
     _journal(tx, ChangeRecord(entity, version, document, document, delta, cause), counts=False)
-
-
-def _document(attributes: Attributes) -> str:
-    document = encode(attributes)
-    if len(document.encode()) > DOCUMENT_LIMIT_BYTES:
-        raise PayloadTooLarge(
-            f"The resource exceeds the limit of {DOCUMENT_LIMIT_BYTES} bytes, its members apart."
-        )
-    return document
 
 
 def _document(attributes: Attributes) -> str:
@@ -373,8 +361,8 @@ def _journal(
     counts: bool = True,
 ) -> None:
     entity, members_ = change.entity, change.members
-    tx.run(_CHANGE, **change_row(change))
-    tx.run(
+    tx.send(_CHANGE, **change_row(change))
+    tx.send(
         _FOLLOW,
         organization=entity.organization,
         entity=entity.id,

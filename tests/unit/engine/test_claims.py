@@ -7,7 +7,7 @@ import attrs
 import pytest
 
 from bridge.core.delivery import Look, NextState
-from bridge.journal import backends, claims, deliveries, history, links, snapshots
+from bridge.journal import backends, claims, deliveries, dependents, history, links, snapshots
 from bridge.journal.claims import Claim
 from bridge.journal.store import Transaction, prepared
 from bridge.journal.tables import change
@@ -149,7 +149,7 @@ async def test_a_group_is_looked_at_again_when_a_members_name_moves_meanwhile(
     team, other = await here.group("team", ann), await here.group("other", bob)
     ours = {c.entity.id: c for c in await here.write(claim)}
     revisited = await here.write(
-        lambda tx: claims.revisit_groups(tx, "far", ORGANIZATION, [ann], since=tx.now)
+        lambda tx: dependents.revisit_groups(tx, "far", ORGANIZATION, [ann], since=tx.now)
     )
     assert revisited == 1
     for id_ in (ann, bob, team, other):
@@ -306,7 +306,7 @@ async def test_is_coming_tells_a_dependency_that_is_pending_from_one_that_is_not
     ann = await here.user("ann")
 
     async def coming(*ids: str) -> bool:
-        return await here.journal.read(lambda r: claims.coming(r, "far", ORGANIZATION, ids))
+        return await here.journal.read(lambda r: dependents.coming(r, "far", ORGANIZATION, ids))
 
     assert await coming(ann, "nobody")
     assert not await coming("nobody")
