@@ -29,7 +29,7 @@ from bridge.journal.tables import member as _m
 from bridge.journal.tables import resource as _r
 from bridge.journal.targets import TYPES
 
-SWEEP_USERS = 500
+SWEEP_USERS = 250
 """Users that a step of a sweep looks at: it keeps other writers waiting for as long as it takes."""
 
 _MARK = (_w.c.sequence, _w.c.organization, _w.c.kind, _w.c.target, _w.c.subject, _w.c.users)

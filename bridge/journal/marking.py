@@ -50,10 +50,9 @@ _around = _around.union(
     )
 )
 _GRANTED_ON = prepared(
-    select(_g.c.target)
-    .distinct()
-    .join(_around, _g.c.subject == _around.c.id)
-    .where(_g.c.organization == _ORGANIZATION)
+    select(_g.c.target).where(
+        _g.c.organization == _ORGANIZATION, _g.c.subject.in_(select(_around.c.id))
+    )
 )
 _inside = _START.cte("inside", recursive=True)
 _inside = _inside.union(
@@ -166,7 +165,7 @@ def again(
 def granted_on(reader: Reader, organization: str, subject: str) -> list[str]:
     """Return the targets that a user or a group has a grant on, itself or through groups."""
     rows = reader.rows(_GRANTED_ON, organization=organization, ids=[subject])
-    return sorted(row[0] for row in rows)
+    return sorted({row[0] for row in rows})
 
 
 def inside(reader: Reader, organization: str, groups: Collection[str]) -> list[str]:

@@ -179,6 +179,7 @@ Index(
     "member_nested",
     member.c.organization,
     member.c.group_id,
+    member.c.type,
     member.c.member_id,
     sqlite_where=text("type = 'Group'"),
     postgresql_where=text("type = 'Group'"),
@@ -213,7 +214,7 @@ access_grant = Table(
     Column("actor", Text, nullable=False),
     PrimaryKeyConstraint("organization", "id"),
     UniqueConstraint("organization", "target", "subject"),
-    Index("access_grant_of", "organization", "subject"),
+    Index("access_grant_of", "organization", "subject", "target"),
 )
 
 # The strongest grant that reaches a user, as backends were told. Suspended: the user is inactive,
@@ -267,6 +268,7 @@ change = Table(
     Column("request_id", Text, nullable=False),
     Column("at", BigInteger, nullable=False),
     UniqueConstraint("organization", "entity", "version"),
+    Index("change_told", "organization", "sequence"),
 )
 
 backend = Table(

@@ -143,7 +143,7 @@ def _create_resources() -> None:
         sqlite_with_rowid=False,
     )
     _index("member_of", "member", "organization", "member_id", "group_id")
-    nested = ("organization", "group_id", "member_id")
+    nested = ("organization", "group_id", "type", "member_id")
     _index("member_nested", "member", *nested, where="type = 'Group'")
 
 
@@ -159,6 +159,7 @@ def _create_deliveries() -> None:
         *_time("at"),
         sa.UniqueConstraint("organization", "entity", "version"),
     )
+    _index("change_told", "change", "organization", "sequence")
     op.create_table(
         "backend",
         *_text("name", "type", "state"),
@@ -266,7 +267,7 @@ def _create_access() -> None:
         sa.PrimaryKeyConstraint("organization", "id"),
         sa.UniqueConstraint("organization", "target", "subject"),
     )
-    _index("access_grant_of", "access_grant", "organization", "subject")
+    _index("access_grant_of", "access_grant", "organization", "subject", "target")
     op.create_table(
         "access",
         *_text("organization", "target", "user_id", "level", "state"),
