@@ -199,7 +199,8 @@ class Backend(Protocol):
         `links` holds what is known of the entity itself and of `references` of the changes, by
         resource id. Without `observed` the changes' own before and after are trusted: O(change)
         steps. With `observed`, `changes` is one snapshot (a CREATE record) or one deletion, and
-        the plan converges from what is there. No steps: in sync.
+        the plan converges from what is there, and `links` also holds another resource whose it is,
+        if it is one's. No steps: in sync.
 
         Raises Defer when a needed link is missing, Park when the change cannot be expressed.
         """

@@ -23,7 +23,7 @@ from bridge.core.errors import (
     Surprise,
     Unavailable,
 )
-from bridge.journal import links, passwords
+from bridge.journal import links, passwords, standing
 from bridge.journal.claims import Claim
 from bridge.journal.snapshots import snapshot
 from bridge.journal.store import Journal, Reader
@@ -72,7 +72,7 @@ class Attempt:
     `looked`: the target was read first. `answered`: it replied. `wrote`: it may be written to.
     `unsure`: an unexpected error left the target in a state that nobody knows. `missing` are the
     references without a link, where the outcome waits for one. `answer` is what the target said;
-    `seconds` is how long it took.
+    `seconds` is how long it took; `adopted`, that a rule gave it what others had made.
     """
 
     outcome: Outcome | Moving | Undone
@@ -85,6 +85,7 @@ class Attempt:
     missing: frozenset[str] = frozenset()
     answer: str = ""
     seconds: float = 0.0
+    adopted: bool = False
 
 
 def attempt(
@@ -115,7 +116,8 @@ def attempt(
     try:
         try:
             work = _opened(work, claim, sealer)
-            return _tried(backend, observer if whole else None, claim, work, seen, progress)
+            looking = observer if whole else None
+            return _tried(backend, looking, journal, claim, work, seen, progress)
         except NotApplied as error:
             return not_applied(error, work, progress)
     except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is not ours either
@@ -203,6 +205,7 @@ class Progress:
 def _tried(
     backend: Backend,
     observer: Observer | None,
+    journal: Journal,
     claim: Claim,
     work: Work,
     seen: Observed | None,
@@ -216,6 +219,7 @@ def _tried(
         (observed,) = observer.observe(work.changes, work.links)
         if claim.look is Look.TWICE and observed != seen:
             return Attempt(Moving(observed), looked=True, answered=True)
+        work = _with_holder(journal, claim, work, observed)
     plan = backend.plan(work.changes, work.links, observed)
     receipt = Receipt()
     if plan.steps:
@@ -239,7 +243,20 @@ def applied(
         wrote=progress.wrote,
         missing=receipt.awaited,
         answer=_text(receipt.answer),
+        adopted=receipt.adopted,
     )
+
+
+def _with_holder(journal: Journal, claim: Claim, work: Work, observed: Observed) -> Work:
+    """Return the work with the link of another resource that has what was observed, if one does."""
+    found = observed.link
+    if found is None or claim.entity.id in work.links:
+        return work
+    query = partial(standing.holders, backend=claim.backend, targets=[found.target_id])
+    holder = journal.read_now(query).get(found.target_id)
+    if holder is None or holder.deleted or holder.link is None:
+        return work
+    return attrs.evolve(work, links={**work.links, holder.entity.id: holder.link})
 
 
 def not_applied(error: NotApplied, work: Work, progress: Progress) -> Attempt:

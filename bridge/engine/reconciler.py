@@ -30,6 +30,7 @@ from bridge.hosting import HostedBackend
 from bridge.journal import holds, links, record, resources, snapshots, standing
 from bridge.journal.standing import Standing
 from bridge.journal.store import Journal, Reader, Transaction
+from bridge.journal.tenants import audit
 
 WALK_ROOM = 500
 """Entities that are looked up together when a listing is over."""
@@ -219,16 +220,21 @@ class Reconciler:
             adopted = self.journal.write_now(partial(self._adopt, at=at, found=found))
             difference = attrs.evolve(difference, adopted=adopted)
         if self.repair and not difference.adopted and not refusal:
-            unit = partial(self._repair, at=at, removes=difference.removes)
+            unit = partial(self._repair, at=at, difference=difference)
             difference = attrs.evolve(difference, repaired=self.journal.write_now(unit))
         return difference
 
-    def _repair(self, tx: Transaction, *, at: "Gathered", removes: int) -> bool:
-        entity = at.standing.entity
-        told = standing.look(tx, self.hosted.name, entity)
-        if told and removes:
-            holds.guarded(tx, entity.organization, [entity.id], removes, self.cause())
-        return told
+    def _repair(self, tx: Transaction, *, at: "Gathered", difference: Difference) -> bool:
+        entity, removes = at.standing.entity, difference.removes
+        if not standing.look(tx, self.hosted.name, entity):
+            return False
+        cause = self.cause()
+        if removes:
+            holds.guarded(tx, entity.organization, [entity.id], removes, cause)
+        kinds = [str(kind) for kind in difference.kinds]
+        detail = {"backend": self.hosted.name, "kinds": kinds, "removes": removes}
+        audit(tx, entity.organization, cause, "drift.repair", f"{entity.type}/{entity.id}", detail)
+        return True
 
     def _adopt(self, tx: Transaction, *, at: "Gathered", found: Found) -> bool:
         """Make the resource what the target says, where it says something; never delete it."""
