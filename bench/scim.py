@@ -55,7 +55,7 @@ MOST = 1.5
 UNIT = 500
 """Users that one unit of work writes while a journal is filled."""
 TURN, TURNS = 20, 60
-"""Requests of one turn, and how often the two servers take turns, so that whatever else runs here concerns both."""
+"""Requests of one turn, and how many turns the servers take: whatever else runs concerns both."""
 
 
 @attrs.frozen
