@@ -4,6 +4,7 @@ Rule: what is served under /v1 is described by the OpenAPI document at /v1/schem
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 from litestar import Router
@@ -13,9 +14,20 @@ from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
 from bridge import __version__
-from bridge.admin import access, auditing, connections, delivering, grants, organizations, targets
+from bridge.admin import (
+    access,
+    auditing,
+    connections,
+    delivering,
+    events,
+    grants,
+    organizations,
+    targets,
+)
 from bridge.admin.bodies import BODY_BYTES
 from bridge.admin.calls import Authenticate, Connections, admitted, admitting, audited
+from bridge.core.schema import Registry
+from bridge.core.schema.disclosure import disclosed
 from bridge.core.secret import Secret
 from bridge.journal.store import Journal
 
@@ -23,7 +35,9 @@ MOUNT = "/v1"
 
 _HANDLERS: Sequence[Any] = [
     handler
-    for part in (organizations, connections, targets, grants, access, delivering, auditing)
+    for part in (
+        *(organizations, connections, targets, grants, access, delivering, events, auditing),
+    )
     for handler in part.HANDLERS
 ]
 
@@ -34,13 +48,27 @@ ROUTES: Sequence[str] = sorted(
 
 
 def admin_router(
-    journal: Journal, key: Secret, authenticate: Authenticate, connections: Connections
+    journal: Journal,
+    key: Secret,
+    registry: Registry,
+    authenticate: Authenticate,
+    connections: Connections,
 ) -> Router:
-    """Return the router of the admin API; tokens that it makes are digested under `key`."""
+    """Return the router of the admin API; tokens that it makes are digested under `key`.
+
+    `registry` says what of a resource is never told.
+    """
+
+    def disclose() -> events.Disclose:
+        return partial(disclosed, registry)
+
     return Router(
         MOUNT,
         route_handlers=_HANDLERS,
-        dependencies={"call": Provide(admitted, sync_to_thread=False)},
+        dependencies={
+            "call": Provide(admitted, sync_to_thread=False),
+            "disclose": Provide(disclose, sync_to_thread=False),
+        },
         before_request=admitting(journal, key, authenticate, connections),
         middleware=[audited],
         request_max_body_size=BODY_BYTES,

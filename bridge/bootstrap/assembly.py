@@ -78,7 +78,9 @@ class Bridge:
             [
                 status_router(journal, metrics),
                 admin.admin_router(
-                    journal, server.key, AdminAuthenticator(journal, server.key), authenticate
+                    *(journal, server.key, registry),
+                    AdminAuthenticator(journal, server.key),
+                    authenticate,
                 ),
                 console.console_routes(
                     journal, server.key, server.url, Failures(server.authentication_failures)
@@ -94,7 +96,7 @@ class Bridge:
         found = [f"{SCIM}/{name}" for name in ("Schemas", "ResourceTypes", "ServiceProviderConfig")]
         return AccessLog(
             self._waking(Front(scim, rest, self._is_full)),
-            Routes([*PATHS, *endpoints, *found, *console.ROUTES], admin.ROUTES),
+            Routes([*PATHS, *endpoints, *found], [*admin.ROUTES, *console.ROUTES]),
             metrics,
         )
 
