@@ -49,6 +49,7 @@ _COMMANDS = {
     "explain": ("inspecting:explain", "Explain an error code."),
     "config": ("inspecting:config", "The configuration in effect, and its schema."),
     "plugin": ("plugins:plugin", "Backend plugins: list them, make one, try one."),
+    "db": ("db:db", "The journal: upgrade, check, backup, restore, copy."),
 }
 
 

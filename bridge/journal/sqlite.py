@@ -6,6 +6,7 @@ process however that ends, and a stale lock file means nothing.
 Rule: everything that only SQLite does is in this module.
 """
 
+import contextlib
 import fcntl
 import os
 import sqlite3
@@ -195,11 +196,24 @@ def _prepare(path: Path, *, create: bool) -> None:
         raise OperatorError(
             "BRG-JOURNAL-DAMAGED",
             f"{path} is damaged: {damage}.",
-            "Move the file and its -wal and -shm aside, then put the last backup in its place.",
+            "Put the last backup in its place: `bridge db restore FILE --yes`.",
         )
 
 
 _DAMAGE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+
+
+def damage_of(path: Path) -> str:
+    """Return what is wrong with a journal file, every page of it; "" for nothing."""
+    try:
+        with contextlib.closing(
+            sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)
+        ) as (connection):
+            found = connection.execute("PRAGMA integrity_check(1)").fetchone()[0]
+            connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    except sqlite3.Error as error:
+        return str(error)
+    return "" if found == "ok" else str(found)
 
 
 def _damage(connection: sqlite3.Connection, size_bytes: int) -> str:

@@ -15,7 +15,15 @@ from bridge.journal.session import Journal, Reader, Transaction
 from bridge.journal.sqlite import SqliteFile
 from bridge.journal.statements import prepared
 
-__all__ = ["Journal", "Reader", "Transaction", "open_configured", "open_journal", "prepared"]
+__all__ = [
+    "Journal",
+    "Reader",
+    "Transaction",
+    "address_of",
+    "open_configured",
+    "open_journal",
+    "prepared",
+]
 
 CONNECTIONS = 8
 """Connections for writing that a process opens to PostgreSQL at most, and as many for reading."""
@@ -31,9 +39,9 @@ def open_journal(
     that a pooler in transaction mode stands before PostgreSQL.
     Raises OperatorError (BRG-JOURNAL-…) with the next step when the journal cannot be used.
     """
-    parsed = _parsed(url)
-    if parsed.drivername == "sqlite":
-        file = SqliteFile(Path(str(parsed.database)), exclusive=exclusive)
+    address = address_of(url)
+    if address.drivername == "sqlite":
+        file = SqliteFile(Path(str(address.database)), exclusive=exclusive)
         return EmbeddedJournal(file, upgrade=exclusive)
     try:
         # Its driver is an extra.
@@ -45,7 +53,7 @@ def open_journal(
             "journal.url names a PostgreSQL database and the driver psycopg is not installed.",
             'Install it: pip install "directory-bridge[postgresql]".',
         ) from None
-    return PostgresqlJournal(Database(parsed, pooled=pooled), connections, upgrade=exclusive)
+    return PostgresqlJournal(Database(address, pooled=pooled), connections, upgrade=exclusive)
 
 
 def open_configured(loaded: Loaded, *, exclusive: bool = True) -> Journal:
@@ -59,7 +67,8 @@ def open_configured(loaded: Loaded, *, exclusive: bool = True) -> Journal:
     )
 
 
-def _parsed(url: str) -> URL:
+def address_of(url: str) -> URL:
+    """Return the parts of a journal's address; raises OperatorError BRG-JOURNAL-URL."""
     try:
         parsed = make_url(url)
     except ArgumentError:

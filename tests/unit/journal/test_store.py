@@ -250,7 +250,7 @@ def test_a_damaged_file_is_refused_with_the_step_that_repairs(
     with pytest.raises(OperatorError) as refused:
         open_journal(f"sqlite:///{path}")
     assert refused.value.code == "BRG-JOURNAL-DAMAGED"
-    assert "the last backup in its place" in refused.value.next_step
+    assert "`bridge db restore FILE --yes`" in refused.value.next_step
     assert path.read_bytes() == content, "evidence is left alone"
     path.unlink()
     open_journal(f"sqlite:///{path}").close()
