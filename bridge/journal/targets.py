@@ -146,6 +146,17 @@ def find_workspace(reader: Reader, organization: str, name: str) -> Target | Non
     return _target(row) if row else None
 
 
+def named(reader: Reader, organization: str, text: str) -> Target:
+    """Return the workspace or folder of this id, or else the workspace of this name.
+
+    Raises OperatorError BRG-TARGET-UNKNOWN.
+    """
+    found = find_workspace(reader, organization, text)
+    if found is None or reader.row(_ONE, organization=organization, id=text):
+        return find(reader, organization, text)
+    return found
+
+
 def unknown(target_id: str) -> OperatorError:
     """Return the error for an id that no workspace and no folder has."""
     return OperatorError(
