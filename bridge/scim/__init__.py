@@ -3,7 +3,8 @@
 Read in this order: `router`, `application`, `body`, `endpoints`, `service`, `representation`.
 """
 
+from bridge.scim.application import Application
 from bridge.scim.router import MOUNT, scim_application
 from bridge.scim.settings import ScimSettings
 
-__all__ = ["MOUNT", "ScimSettings", "scim_application"]
+__all__ = ["MOUNT", "Application", "ScimSettings", "scim_application"]
