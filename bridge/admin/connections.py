@@ -13,11 +13,12 @@ from litestar.params import Parameter
 from bridge.admin.bodies import Body
 from bridge.admin.calls import Call, CallDependency
 from bridge.admin.pages import PAGE_DEFAULT, After, Limit, Page, decode_cursor, page_of
-from bridge.admin.shapes import checked_name, expiry, time_of, time_or_none
+from bridge.admin.shapes import expiry, time_of, time_or_none
 from bridge.auth import admins, tokens
 from bridge.auth.admins import Role
 from bridge.auth.tokens import Minted
 from bridge.core.errors import NotFound, OperatorError
+from bridge.core.names import checked_name
 from bridge.core.schema import PROFILES
 from bridge.journal import admins as stored_admins
 from bridge.journal import tenants

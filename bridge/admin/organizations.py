@@ -9,8 +9,9 @@ from litestar import Response, get, patch, post
 from bridge.admin.bodies import Body
 from bridge.admin.calls import INSTALLATION_ONLY, CallDependency
 from bridge.admin.pages import PAGE_DEFAULT, After, Limit, Page, decode_cursor, page_of
-from bridge.admin.shapes import checked_name, time_of
+from bridge.admin.shapes import time_of
 from bridge.core.errors import NotFound
+from bridge.core.names import checked_name
 from bridge.journal import tenants
 from bridge.journal.store import Reader
 from bridge.journal.tenants import Organization

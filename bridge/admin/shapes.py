@@ -1,24 +1,8 @@
-"""What several handlers show or check alike: names and times."""
+"""What several handlers show alike: times."""
 
 from datetime import UTC, datetime, timedelta
 
 from bridge.codec import from_micros, to_micros
-from bridge.core.errors import OperatorError
-
-NAME_CHARACTERS = 200
-"""Longest name of an organization, workspace, folder, connection or token."""
-
-
-def checked_name(name: str) -> str:
-    """Return a name without white space around it. Raises OperatorError BRG-NAME-INVALID."""
-    shown = name.strip()
-    if not 0 < len(shown) <= NAME_CHARACTERS or not shown.isprintable():
-        raise OperatorError(
-            "BRG-NAME-INVALID",
-            f"A name has 1 to {NAME_CHARACTERS} printable characters.",
-            "Choose another name.",
-        )
-    return shown
 
 
 def expiry(days: int | None) -> int | None:

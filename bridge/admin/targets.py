@@ -10,9 +10,10 @@ from litestar.params import Parameter
 from bridge.admin.bodies import Body
 from bridge.admin.calls import ROLE, CallDependency
 from bridge.admin.pages import PAGE_DEFAULT, After, Limit, Page, decode_cursor, page_of
-from bridge.admin.shapes import checked_name, time_of
+from bridge.admin.shapes import time_of
 from bridge.auth.admins import Role
 from bridge.core.access import FOLDER, WORKSPACE
+from bridge.core.names import checked_name
 from bridge.core.schema.keys import name_key
 from bridge.journal import access, subjects, targets
 from bridge.journal.marking import USER

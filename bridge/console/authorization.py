@@ -169,4 +169,4 @@ def _too_many(error: TooManyRequests) -> Response[Any]:
 
 
 def _refusal(said: str, status: int) -> Response[str]:
-    return page("refusal.html", status, said=said)
+    return page("refusal.html", status, said=said, next_step="")

@@ -13,6 +13,8 @@ from litestar.params import Dependency
 from bridge.auth.authorizing import Authorizing
 from bridge.auth.issuing import Issuing
 from bridge.auth.people import SignIn
+from bridge.core.secret import Secret
+from bridge.journal.store import Journal
 
 T = TypeVar("T")
 
@@ -22,6 +24,8 @@ class Desk:
     """The services behind the pages; `issuer` is the public address of the bridge."""
 
     issuer: str
+    key: Secret
+    journal: Journal
     people: SignIn
     authorizing: Authorizing
     issuing: Issuing

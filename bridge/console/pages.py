@@ -18,7 +18,8 @@ _HEADERS = {
     "content-type": "text/html; charset=utf-8",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "referrer-policy": "no-referrer",
+    # Not no-referrer: a browser would then send its forms with the origin "null".
+    "referrer-policy": "same-origin",
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
 }
