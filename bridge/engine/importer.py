@@ -163,7 +163,7 @@ class Importer:
         reviewed = self.review(found.target_id) if self.review else None
         if self.review is not None and reviewed is None:
             return Proposal(found, Decision.SKIP, reason="it was not reviewed")
-        if reviewed is not None and reviewed.decision in (Decision.SKIP, Decision.CONFLICT):
+        if reviewed is not None and reviewed.decision not in (Decision.CREATE, Decision.LINK):
             return Proposal(found, Decision.SKIP, reason="so it was decided")
         attributes = found.attributes
         if reviewed is not None and reviewed.attributes is not None:
@@ -175,8 +175,8 @@ class Importer:
         except ScimError as error:
             return Proposal(found, Decision.CONFLICT, attributes, reason=error.detail)
         proposal = Proposal(found, Decision.CREATE, document)
-        if reviewed is not None and reviewed.decision is Decision.LINK:
-            return attrs.evolve(proposal, decision=Decision.LINK, resource=reviewed.resource)
+        if reviewed is not None:
+            return attrs.evolve(proposal, decision=reviewed.decision, resource=reviewed.resource)
         query = partial(self._judge, listing=listing, rtype=rtype, proposal=proposal)
         return self.journal.read_now(query)
 

@@ -85,7 +85,9 @@ def _assign(bridge: Bridge, ldap: OpenLDAP, okta: Okta, sizes: Sizes, before: se
 
 
 def _push_a_big_group(bridge: Bridge, ldap: OpenLDAP, okta: Okta, sizes: Sizes) -> None:
-    ids = [_id(okta, Person(n)) for n in range(sizes.big + sizes.edits)]
+    found = okta.find(*(Person(n) for n in range(sizes.big + sizes.edits)))
+    ids = [one["id"] for one in found if one is not None]
+    assert len(ids) == sizes.big + sizes.edits
     began = time.monotonic()
     group_id = okta.push("everybody", ids[: sizes.big])
     bridge.wait_until_delivered()
@@ -100,12 +102,6 @@ def _push_a_big_group(bridge: Bridge, ldap: OpenLDAP, okta: Okta, sizes: Sizes) 
     assert members(ldap, "everybody") == {
         Person(n).dn(ldap.base_dn) for n in range(sizes.edits, sizes.big + sizes.edits)
     }
-
-
-def _id(okta: Okta, person: Person) -> str:
-    found = okta.find(person)
-    assert found is not None
-    return str(found["id"])
 
 
 def _spoil_and_repair(bridge: Bridge, ldap: OpenLDAP, sizes: Sizes) -> None:

@@ -156,9 +156,9 @@ class Okta:
         headers = {"Authorization": f"Bearer {self.bridge.token}"}
         return httpx.Client(base_url=self.bridge.scim_url, headers=headers, timeout=60)
 
-    def find(self, person: Person) -> dict[str, Any] | None:
-        with self.http() as http:
-            return self._find(http, person)
+    def find(self, *people: Person) -> list[dict[str, Any] | None]:
+        with self.http() as http, ThreadPoolExecutor(CLIENTS) as clients:
+            return list(clients.map(lambda one: self._find(http, one), people))
 
     def _assign(self, http: httpx.Client, person: Person) -> tuple[str, bool]:
         found = self._find(http, person)
