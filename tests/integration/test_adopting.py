@@ -181,7 +181,7 @@ def test_an_import_that_was_killed_is_simply_started_again(ldap: OpenLDAP, tmp_p
     ldap.load("\n".join(one.ldif(ldap.base_dn) for one in extra))
     with bridge_on(ldap, tmp_path) as bridge:
         config = str(bridge.directory / "bridge.toml")
-        command = [BRIDGE, "import", "--backend", "corp", "--write", "--config", config]
+        command = [str(BRIDGE), "import", "--backend", "corp", "--write", "--config", config]
         killed = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
         assert killed.stderr is not None
         line = killed.stderr.readline()  # the first thousand are written
