@@ -16,6 +16,7 @@ from bridge.cli.tenants import Org, the_organization
 from bridge.core.errors import OperatorError
 
 if TYPE_CHECKING:
+    from bridge.journal.attempts import Tried
     from bridge.journal.deliveries import Delivery
     from bridge.journal.store import Journal, Reader, Transaction
 
@@ -155,7 +156,7 @@ def list_deliveries(
 
 @deliveries.command
 def show(id: str, *, org: Org = None, common: Common = COMMON) -> None:  # noqa: A002
-    """Show how one resource stands with every backend.
+    """Show how one resource stands with every backend, and what was tried lately.
 
     Parameters
     ----------
@@ -164,23 +165,32 @@ def show(id: str, *, org: Org = None, common: Common = COMMON) -> None:  # noqa:
     org
         The organization; not needed while there is only one.
     """
+    from bridge.journal import attempts
     from bridge.journal import deliveries as kept
 
-    def query(reader: "Reader") -> list[Any]:
-        return kept.of_entity(reader, the_organization(reader, org).id, id)
+    def query(reader: "Reader") -> "list[tuple[Delivery, list[Tried]]]":
+        place = the_organization(reader, org).id
+        return [
+            (one, attempts.of_entity(reader, place, id, one.backend))
+            for one in kept.of_entity(reader, place, id)
+        ]
 
     with journal_of(common.load()) as journal:
         found = journal.read_now(query)
     if not found:
         raise _no_delivery(id)
     if common.json:
-        write_json([_row(one) for one in found])
+        write_json([{**_row(one), "tried": list(map(_attempt, tried))} for one, tried in found])
         return
-    for one in found:
+    for one, tried in found:
         say(f"{one.backend}: {one.state} (has version {one.applied} of {one.target})")
         for label, value in (("why", one.error), ("next", one.next_step)):
             if value:
                 say(f"    {label}: {value}")
+        for each in map(_attempt, tried):
+            said = each["answer"] or each["reason"] or ""
+            took = f"{each['milliseconds']:g} ms"
+            say(f"    {each['at']} {each['outcome']} after {took}: {said}".rstrip(": "))
 
 
 @deliveries.command
@@ -336,6 +346,17 @@ def _row(one: "Delivery") -> dict[str, Any]:
         "next_at": datetime.fromtimestamp(one.next_at / 1e6, UTC).isoformat(),
         "error": one.error,
         "next_step": one.next_step,
+    }
+
+
+def _attempt(tried: "Tried") -> dict[str, Any]:
+    return {
+        "at": datetime.fromtimestamp(tried.at / 1e6, UTC).isoformat(timespec="seconds"),
+        "milliseconds": tried.micros / 1000,
+        "version": tried.version,
+        "outcome": tried.outcome,
+        "reason": tried.reason,
+        "answer": tried.answer,
     }
 
 
