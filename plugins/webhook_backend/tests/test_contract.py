@@ -60,6 +60,11 @@ class WebhookHarness(BackendHarness):
         self.receiver.answer.act = None
         over.set()
 
+    @contextlib.contextmanager
+    def forgetful(self) -> Iterator[Backend]:
+        with self.stalled():  # the receiver takes in what it does not answer
+            yield self.open()
+
     def held(self, organization: str) -> Held:
         versions: dict[str, int] = {}
         documents: dict[str, Any] = {}
