@@ -177,16 +177,24 @@ class Carrier:
 
     def look(self, resource_id: str) -> Plan:
         """Observe one resource and return the plan that makes the target as it should be."""
+        return self._looked(resource_id)[0]
+
+    def settle(self, resource_id: str) -> Receipt:
+        """Observe one resource and converge; what was found of it there is its own from then on."""
+        plan, found = self._looked(resource_id)
+        receipt = self.keep(self.backend.execute(plan))
+        known = {link.resource_id for link in receipt.links}
+        if found and resource_id not in known and self.world.snapshot(resource_id).after:
+            self.links[resource_id] = found
+        return receipt
+
+    def _looked(self, resource_id: str) -> tuple[Plan, Link | None]:
         observer = self.must_observe()
         snapshot = self.world.snapshot(resource_id)
         links = self.known([snapshot])
         (observed,) = observer.observe([snapshot], links)
         assert observed.resource_id == resource_id
-        return self.backend.plan([snapshot], links, observed)
-
-    def settle(self, resource_id: str) -> Receipt:
-        """Observe one resource and converge."""
-        return self.keep(self.backend.execute(self.look(resource_id)))
+        return self.backend.plan([snapshot], links, observed), observed.link
 
     def again(self, change: ChangeRecord) -> Receipt:
         """Bring an entity into step when nobody knows what became of the last attempt."""

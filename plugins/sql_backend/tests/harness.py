@@ -15,7 +15,7 @@ from typing import Any
 import attrs
 
 from bridge.plugin import Access, AccessState, Backend, Level, Secret
-from bridge.testing import BackendHarness, Held, Person, Place, Team
+from bridge.testing import BackendHarness, FaultProxy, Held, Person, Place, Team
 from bridge_sql.plugin import bridge_backend_types
 from bridge_sql.settings import Settings
 from tests.servers import Server, connect
@@ -188,6 +188,18 @@ class ServerHarness(SqlHarness):
     @property
     def kind(self) -> str:
         return "postgresql" if self.on_postgresql else "mariadb"
+
+    @contextlib.contextmanager
+    def forgetful(self) -> Iterator[Backend]:
+        url = self.server.url
+        with FaultProxy(
+            url.host or "127.0.0.1", url.port or (5432 if self.on_postgresql else 3306)
+        ) as proxy:
+            far = url.set(host="127.0.0.1", port=proxy.port, database=self.database, password=None)
+            backend = self.type.open(attrs.evolve(self.settings, url=str(far)))
+            backend.check()  # so that it is connected
+            proxy.lose_answers()
+            yield backend
 
     def stalled(self) -> AbstractContextManager[None]:
         return self.server.paused()

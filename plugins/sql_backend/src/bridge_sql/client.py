@@ -30,7 +30,7 @@ from bridge_sql import checking, connecting, failures, founding
 from bridge_sql.execution import Executor
 from bridge_sql.mapping import layout
 from bridge_sql.planning import State
-from bridge_sql.reading import Reader, link_of
+from bridge_sql.reading import Reader
 from bridge_sql.settings import Settings
 from bridge_sql.statements import Insert, Statement, Transaction
 from bridge_sql.tables import by_name, managed, reflected
@@ -150,7 +150,7 @@ class Client:
             mapped = self._layout.tables[kind]
             new = [entity for entity in made if entity.type == kind]
             keys = session.reader.keys(session.connection, new)
-            found |= {id_: (link_of(mapped, id_, key),) for id_, key in keys.items()}
+            found |= {id_: (mapped.link(id_, key),) for id_, key in keys.items()}
         return found
 
     def _overtaken(self, session: Session, plan: Plan, stopped: Statement) -> Receipt:
@@ -159,7 +159,7 @@ class Client:
         mapped = self._layout.tables[entity.type]
         state = session.reader.states(session.connection, [entity])[entity]
         if state.version is not None and state.version >= plan.version:
-            found = (link_of(mapped, entity.id, str(state.row[mapped.key])),) if state.row else ()
+            found = (mapped.link(entity.id, str(state.row[mapped.key])),) if state.row else ()
             return Receipt(found, already=True)
         if state.row is None and isinstance(stopped, Insert) and stopped.table == mapped.table:
             raise Park(
@@ -178,7 +178,7 @@ class Client:
         if state.row is None:
             return Observed(entity.id, None, state)
         mapped = self._layout.tables[entity.type]
-        return Observed(entity.id, link_of(mapped, entity.id, str(state.row[mapped.key])), state)
+        return Observed(entity.id, mapped.link(entity.id, str(state.row[mapped.key])), state)
 
     # --- connecting -------------------------------------------------------------------------
 

@@ -11,9 +11,11 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
+from sqlalchemy.engine import URL
 
 from bridge_sql.settings import Settings
 
@@ -22,12 +24,16 @@ READING = "bridge_reading"
 
 
 def engine(settings: Settings) -> Engine:
-    """Return an engine that makes one connection at a time and has made none yet.
+    """Return the engine that makes the connections, one at a time, and has kept none.
 
     Raises NoSuchModuleError (SQLAlchemy) for an unknown dialect, ImportError for a missing driver.
     """
-    address = settings.address
-    arguments = _ARGUMENTS.get(address.get_backend_name(), _none)(settings.timeout_seconds)
+    return _engine(settings.address, settings.timeout_seconds, settings.tables == "managed")
+
+
+@lru_cache(maxsize=64)  # the statements that an engine has compiled serve every slot
+def _engine(address: URL, timeout_seconds: float, ours: bool) -> Engine:
+    arguments = _ARGUMENTS.get(address.get_backend_name(), _none)(timeout_seconds)
     made = create_engine(
         address,
         poolclass=NullPool,
@@ -37,7 +43,7 @@ def engine(settings: Settings) -> Engine:
         **({"paramstyle": "format"} if address.get_backend_name() in _BY_POSITION else {}),
     )
     if made.dialect.name == "sqlite":
-        event.listen(made, "connect", _prepare_sqlite(settings.tables == "managed"))
+        event.listen(made, "connect", _prepare_sqlite(ours))
         event.listen(made, "begin", _begin_sqlite)
     event.listen(made, "before_cursor_execute", _begin_statement)
     event.listen(made, "commit", _begin_statement)

@@ -16,6 +16,7 @@ from bridge.plugin import (
     WORKSPACE,
     Attributes,
     ChangeRecord,
+    Link,
     Park,
 )
 from bridge_sql.settings import Deleted, Mapped, Membership, Settings
@@ -46,16 +47,21 @@ class Relation:
     organization: str | None = "organization"
     peers: str | None = None
 
+    def kind(self, row: Peer) -> str:
+        """Return the entity type of the peer in a row."""
+        return self.peers or row[1]
+
 
 @attrs.frozen
 class TableMap:
-    """One entity type's table.
+    """The table of one entity type, `kind`.
 
     `id` holds the resource id, `key` is what other tables call the row (often the same column).
     `revision` holds the version, `document` the whole resource as JSON. `setting` is where the
     configuration describes it.
     """
 
+    kind: str
     table: str
     rules: Mapping[str, Rule]
     id: str = "id"
@@ -127,6 +133,18 @@ class TableMap:
         """Return whether a row is of a resource that is not deleted."""
         return self.deleted is None or row[self.deleted.column] == self.live
 
+    def link(self, resource_id: str, key: str) -> Link:
+        """Return the link of a resource whose row other tables call `key`.
+
+        Two tables may count their rows alike, so an id says which one it is of.
+        """
+        target_id = key if self.key == self.id else f"{self.kind}/{key}"
+        return Link(resource_id, target_id, name=f"{self.table}/{key}")
+
+    def key_of(self, link: Link) -> str:
+        """Return what other tables call the row of a link."""
+        return link.target_id if self.key == self.id else link.target_id.partition("/")[2]
+
     @property
     def live(self) -> Any:
         """What the column of `deleted` holds for a row that is not."""
@@ -196,15 +214,16 @@ def layout(settings: Settings) -> Layout:
     }
     return Layout(
         {
-            kind: _mapped(mapped, joined, setting)
+            kind: _mapped(kind, mapped, joined, setting)
             for kind, (mapped, joined, setting) in described.items()
             if mapped
         }
     )
 
 
-def _mapped(mapped: Mapped, relation: Relation | None, setting: str) -> TableMap:
+def _mapped(kind: str, mapped: Mapped, relation: Relation | None, setting: str) -> TableMap:
     return TableMap(
+        kind,
         table=mapped.table,
         rules=mapped.rules,
         id=mapped.id,
@@ -219,9 +238,9 @@ def _mapped(mapped: Mapped, relation: Relation | None, setting: str) -> TableMap
 
 
 def _joined(members: Membership) -> Relation:
-    facts = (members.type,) if members.type else ()
+    facts, peers = ((members.type,), None) if members.type else ((), USER)
     return Relation(
-        members.table, members.group, members.member, facts, members.organization, peers=USER
+        members.table, members.group, members.member, facts, members.organization, peers
     )
 
 
@@ -229,13 +248,14 @@ def _rules(**columns: str) -> dict[str, Rule]:
     return {column: Rule((Path.parse(text),)) for column, text in columns.items()}
 
 
-def _managed(table: str, relation: Relation | None = None, **columns: str) -> TableMap:
-    return TableMap(table, _rules(**columns), document="document", relation=relation)
+def _managed(kind: str, table: str, relation: Relation | None = None, **columns: str) -> TableMap:
+    return TableMap(kind, table, _rules(**columns), document="document", relation=relation)
 
 
 MANAGED = Layout(
     {
         USER: _managed(
+            USER,
             "users",
             user_name="userName",
             external_id="externalId",
@@ -251,12 +271,14 @@ MANAGED = Layout(
             active="active",
         ),
         GROUP: _managed(
+            GROUP,
             "groups",
             Relation("members", "group_id", "member_id", ("member_type",)),
             display_name="displayName",
             external_id="externalId",
         ),
         WORKSPACE: _managed(
+            WORKSPACE,
             "workspaces",
             Relation(
                 "workspace_members", "workspace_id", "user_id", ("level", "state"), peers=USER
@@ -264,6 +286,7 @@ MANAGED = Layout(
             display_name="displayName",
         ),
         FOLDER: _managed(
+            FOLDER,
             "folders",
             Relation("folder_access", "folder_id", "user_id", ("level", "state"), peers=USER),
             display_name="displayName",

@@ -24,6 +24,7 @@ from bridge.plugin import (
     Link,
     Observed,
     Operation,
+    Park,
     Plan,
     coalesce,
 )
@@ -58,7 +59,7 @@ def plan(
     last = changes[-1]
     if (table := layout.tables.get(last.entity.type)) is None:
         return Plan(last.entity, last.version)
-    planner = _Planner(layout.applied, table, last.entity, links)
+    planner = _Planner(layout, table, last.entity, links)
     statements, drift = (
         (planner.trusting(changes), ())
         if observed is None
@@ -72,10 +73,14 @@ def plan(
 class _Planner:
     """What one entity's statements are made from."""
 
-    applied: str | None
+    layout: Layout
     table: TableMap
     entity: Entity
     links: Mapping[str, Link]
+
+    @property
+    def applied(self) -> str | None:
+        return self.layout.applied
 
     def trusting(self, changes: Sequence[ChangeRecord]) -> list[Statement]:
         change = changes[0] if len(changes) == 1 else coalesce(changes)
@@ -107,7 +112,7 @@ class _Planner:
             known = self.entity.id in self.links
             drift.append(Drift(DriftKind.DELETED if known else DriftKind.MISSING))
         else:
-            owner = Link(self.entity.id, str(state.row[self.table.key]))
+            owner = self.table.link(self.entity.id, str(state.row[self.table.key]))
             difference = _difference(state.row, after)
             statements += self._update(difference, state.version)
             if names := tuple(name for name in difference if name != self.table.revision):
@@ -171,11 +176,23 @@ class _Planner:
         if relation is None:
             return
         owned = self._owned(relation, self._owner(owner))
-        for part in chunks(went, ROWS_PER_STATEMENT):
-            yield Delete(relation.table, {**owned, relation.peer: tuple(row[0] for row in part)})
+        for same, rows in self._alike(relation, went):
+            for part in chunks(rows, ROWS_PER_STATEMENT):
+                keys = tuple(row[0] for row in part)
+                yield Delete(relation.table, {**owned, relation.peer: keys, **same})
         columns = (*owned, relation.peer, *relation.facts)
         for part in chunks(came, ROWS_PER_STATEMENT):
             yield Insert(relation.table, columns, tuple((*owned.values(), *row) for row in part))
+
+    def _alike(
+        self, relation: Relation, rows: Sequence[Peer]
+    ) -> Iterator[tuple[Row, Sequence[Peer]]]:
+        """Yield what tells peers of one type apart from others of the same key, and their rows."""
+        if relation.peers or self.applied:
+            yield {}, rows
+            return
+        for kind in sorted({row[1] for row in rows}):
+            yield {relation.facts[0]: kind}, [row for row in rows if row[1] == kind]
 
     def _owned(self, relation: Relation, owner: Any) -> Row:
         return {**_organized(relation.organization, self.entity), relation.owner: owner}
@@ -185,19 +202,24 @@ class _Planner:
         if self.table.key == self.table.id:
             return self.entity.id
         if link is not None:
-            return link.target_id
+            return self.table.key_of(link)
         return Lookup(self.table.table, self.table.key, self._key)
 
     def _keyed(self, rows: Sequence[Peer]) -> list[Peer]:
-        """Return the rows with what their relation calls each peer."""
-        return [(self._peer(row[0]), *row[1:]) for row in rows]
+        """Return the rows with what their relation calls each peer.
 
-    def _peer(self, resource_id: str) -> str:
-        if self.applied is not None:  # managed: keys are ids, and a member may come later
-            return resource_id
+        Managed tables call it by its id, and it may come later.
+        """
+        if self.applied is not None or self.table.relation is None:
+            return list(rows)
+        return [(self._peer(self.table.relation.kind(row), row[0]), *row[1:]) for row in rows]
+
+    def _peer(self, kind: str, resource_id: str) -> str:
+        if (there := self.layout.tables.get(kind)) is None:
+            raise Park(f"there is no table for a {kind}", "Take it out of the group, then retry.")
         if (link := self.links.get(resource_id)) is None:
             raise Defer(f"{resource_id} has no row yet")
-        return link.target_id
+        return there.key_of(link)
 
     @property
     def _key(self) -> Row:

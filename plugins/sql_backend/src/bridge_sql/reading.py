@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Table, and_, func, or_, select
 
-from bridge.plugin import Entity, Found, Link, ScanPage
+from bridge.plugin import Entity, Found, ScanPage
 from bridge_sql.mapping import GROUP, USER, Layout, Peer, TableMap
 from bridge_sql.planning import State
 from bridge_sql.statements import chunks
@@ -172,6 +172,11 @@ class Reader:
             peers |= {(organization, key): some for key, some in joined.items()}
         return rows[:fitting], peers, len(found) > fitting
 
+    def _peer(self, mapped: TableMap, row: Peer) -> str:
+        """Return the key of the entry that a row of the relation names."""
+        there = self._layout.tables.get(mapped.relation.kind(row)) if mapped.relation else None
+        return there.link("", row[0]).target_id if there else row[0]
+
     def _fitting(self, connection: Connection, mapped: TableMap, rows: Sequence[Row]) -> int:
         """Return how many of the rows make a page with all their peers; one at least."""
         if (relation := mapped.relation) is None or not rows:
@@ -211,23 +216,18 @@ class Reader:
             members = frozenset(peers.get((organization, key), ()))
             document = document_of(mapped, row)
             naming = _NAMING.get(kind)
-            link = link_of(mapped, key, key)
+            link = mapped.link("", key)
             yield Found(
                 kind,
                 link.target_id,
                 link.name,
-                key=key,
+                key=link.target_id,
                 attributes=document,
-                members=tuple(sorted(peer[0] for peer in members)),
+                members=tuple(sorted(self._peer(mapped, peer) for peer in members)),
                 organization=organization,
                 state=State(version, row, members),
                 problem=f"the row has no {naming}" if naming and not document.get(naming) else "",
             )
-
-
-def link_of(mapped: TableMap, resource_id: str, key: str) -> Link:
-    """Return the link of a resource whose row other tables call `key`."""
-    return Link(resource_id, target_id=key, name=f"{mapped.table}/{key}")
 
 
 def document_of(mapped: TableMap, row: Mapping[str, Any]) -> dict[str, Any]:
