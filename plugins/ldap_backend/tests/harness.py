@@ -3,9 +3,10 @@
 import contextlib
 import socket
 from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
 
 from bridge.plugin import Backend, Link, Secret
-from bridge.testing import BackendHarness, Held, Person, Team
+from bridge.testing import BackendHarness, FaultProxy, Held, Person, Team
 from bridge_ldap import dn
 from bridge_ldap.plugin import LDAP
 from bridge_ldap.sections import Groups, Users
@@ -55,6 +56,15 @@ class OpenLdapHarness(BackendHarness):
         with contextlib.closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             return LDAP.open(self.settings(f"ldap://127.0.0.1:{free.getsockname()[1]}"))
+
+    @contextlib.contextmanager
+    def forgetful(self) -> Iterator[Backend]:
+        address = urlsplit(self.directory.uri)
+        with FaultProxy(address.hostname or "127.0.0.1", address.port or 389) as proxy:
+            backend = LDAP.open(self.settings(f"ldap://127.0.0.1:{proxy.port}"))
+            backend.check()  # so that it is connected
+            proxy.lose_answers()
+            yield backend
 
     def held(self, organization: str) -> Held:
         names = {dn.key(link.name): id_ for id_, link in self.links.items()}
