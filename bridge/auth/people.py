@@ -19,6 +19,7 @@ from bridge.auth.failures import Failures
 from bridge.auth.tokens import digest
 from bridge.core.changes import Cause
 from bridge.core.errors import OperatorError, Unauthorized
+from bridge.core.schema.keys import name_key
 from bridge.core.secret import Secret
 from bridge.journal import accounts
 from bridge.journal.accounts import Account, SignedIn
@@ -33,11 +34,17 @@ STEP_UP_SECONDS = 900
 LINK_SECONDS = 3600
 """How long a one-time sign-in link may be used."""
 
+ACCOUNT_FAILURES = 10
+"""Failed sign-ins per minute of one account, wherever they come from."""
+
 PASSWORD_CHARACTERS = (12, 1000)
 """Shortest and longest password."""
 
 REFUSED = "The e-mail address or the password is not right."
 LINK_REFUSED = "This link was used already, is too old or was never valid. Sign in another way."
+
+EMAIL_CHARACTERS = 254
+"""Longest e-mail address (RFC 5321)."""
 
 _SECRET_BYTES = 32
 
@@ -84,6 +91,7 @@ class SignIn:
         self._journal = journal
         self._key = key
         self._failures = failures
+        self._of_account = Failures(ACCOUNT_FAILURES)
 
     def by_password(self, email: str, password: Secret, address: str, cause: Cause) -> Opened:
         """Open a session for who knows the password; blocks for some 50 ms.
@@ -91,15 +99,15 @@ class SignIn:
         `address` is where the request came from. Raises Unauthorized, and TooManyRequests when
         too many failures came from the address or for the account.
         """
-        limited = (address, f"account {email.casefold()[:200]}")
-        for key in limited:
-            self._failures.check(key)
+        named = name_key(email[:EMAIL_CHARACTERS])
+        self._failures.check(address)
+        self._of_account.check(named)
         account = self._journal.read_now(lambda reader: accounts.find(reader, email))
         known = account.password if account is not None else None
         right = _verified(known or _nobody(), password)
         if account is None or known is None or account.disabled is not None or not right:
-            for key in limited:
-                self._failures.count(key)
+            self._failures.count(address)
+            self._of_account.count(named)
             raise Unauthorized(REFUSED)
         return self._open(account, cause, password if _hasher().check_needs_rehash(known) else None)
 

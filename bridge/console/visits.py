@@ -89,9 +89,10 @@ def check_origin(request: Ask, issuer: str) -> None:
 
 def local(path: str, otherwise: str) -> str:
     """Return a path of this bridge to go on to, or `otherwise`: never another site's address."""
-    known = path.startswith(("/console", "/oauth/authorize?"))
-    plain = path.isascii() and path.isprintable() and "\\" not in path and "//" not in path[:9]
-    return path if known and plain else otherwise
+    known = path == "/console" or path.startswith(("/console/", "/oauth/authorize?"))
+    plain = path.isascii() and path.isprintable() and "\\" not in path
+    inside = not {"", ".", ".."} & set(path.partition("?")[0].split("/")[1:])
+    return path if known and plain and inside else otherwise
 
 
 def _fields(text: str) -> Fields:
