@@ -9,6 +9,7 @@ import pytest
 
 from tests.containers import missing
 from tests.integration.ldap.ds389 import local_389ds
+from tests.integration.ldap.samba_ad import local_samba_ad
 from tests.openldap import OpenLDAP, Unavailable
 
 
@@ -29,4 +30,22 @@ def ds389_server() -> Iterator[OpenLDAP]:
 def ds389(ds389_server: OpenLDAP) -> Iterator[OpenLDAP]:
     """The session's 389 Directory Server, below a base of this test's own."""
     with ds389_server.fresh_base() as directory:
+        yield directory
+
+
+@pytest.fixture(scope="session")
+def samba_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenLDAP]:
+    """The session's Active Directory: a Samba domain controller."""
+    with ExitStack() as running:
+        try:
+            directory = running.enter_context(local_samba_ad(tmp_path_factory.mktemp("samba")))
+        except Unavailable as why:
+            missing("samba", str(why))
+        yield directory
+
+
+@pytest.fixture
+def samba(samba_server: OpenLDAP) -> Iterator[OpenLDAP]:
+    """The session's Active Directory, below a base of this test's own."""
+    with samba_server.fresh_base() as directory:
         yield directory

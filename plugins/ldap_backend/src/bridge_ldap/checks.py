@@ -6,13 +6,20 @@ Rule: changes nothing; what can only be guessed from outside is said to be a gue
 from collections.abc import Iterator, Sequence
 
 from bridge.plugin import Finding, NotApplied
-from bridge_ldap.answers import ASSERTION, NO_ATTRIBUTES, PASSWORD_MODIFY, POST_READ
+from bridge_ldap import dn
+from bridge_ldap.answers import (
+    ASSERTION,
+    NO_ATTRIBUTES,
+    PASSWORD_MODIFY,
+    POST_READ,
+    WHO_AM_I,
+)
 from bridge_ldap.client import Client
 from bridge_ldap.schema import Schema
 from bridge_ldap.sections import Groups, Users
 from bridge_ldap.settings import Settings
 
-LOCK_ATTRIBUTES = ("pwdAccountLockedTime", "nsAccountLock")
+LOCK_ATTRIBUTES = ("pwdAccountLockedTime", "nsAccountLock", "userAccountControl")
 """Attributes that really stop a login, by the servers that know them."""
 
 
@@ -47,6 +54,11 @@ def check(settings: Settings, client: Client) -> Sequence[Finding]:
     ]
 
 
+_SERVER_MADE = frozenset(
+    {"instancetype", "ntsecuritydescriptor", "objectcategory", "objectsid", "samaccountname"}
+)
+"""What Active Directory's schema wants of every entry and the server itself fills in."""
+
 _WISHED = {"assertion control (RFC 4528)": ASSERTION, "post-read control (RFC 4527)": POST_READ}
 
 
@@ -59,6 +71,15 @@ def _wrong(code: str, message: str, next_step: str) -> Finding:
 
 
 def _account(settings: Settings, client: Client) -> Iterator[Finding]:
+    if settings.bind == "external" and WHO_AM_I in client.root_dse.extensions:
+        taken_for = client.who_am_i().removeprefix("dn:")
+        if not dn.same(taken_for, settings.bind_dn):
+            yield _wrong(
+                "BRG-LDAP-004",
+                f"The server takes the bridge for {taken_for or 'nobody'}, not {settings.bind_dn}.",
+                "Correct bind_dn, or the server's mapping of certificates and users to accounts.",
+            )
+            return
     if client.read(settings.bind_dn, NO_ATTRIBUTES) is None:
         yield _wrong(
             "BRG-LDAP-002",
@@ -110,6 +131,8 @@ def _lines(section: str, kind: Users | Groups) -> Iterator[tuple[str, str, str]]
     """Yield attribute type, key and value of every line of the settings that writes one."""
     for name, rule in kind.rules.items():
         yield name, f"{section}.attributes.{name}", rule
+    for name, rule in kind.initial.items():
+        yield name, f"{section}.initial.{name}", rule
     for name, numbers in kind.numbers.items():
         yield name, f"{section}.numbers.{name}", numbers
     if kind.anchor:
@@ -139,7 +162,7 @@ def _gaps(known: Schema, section: str, kind: Users | Groups) -> Iterator[Finding
         written |= known.synonyms.get(name.lower(), frozenset())
     if isinstance(kind, Groups):
         written.add(kind.member_attribute.lower())
-    for name in sorted(known.must(kind.object_classes) - written):
+    for name in sorted(known.must(kind.object_classes) - written - _SERVER_MADE):
         key = f"{section}.attributes.{name}"
         yield _wrong(
             "BRG-LDAP-023",
@@ -151,28 +174,34 @@ def _gaps(known: Schema, section: str, kind: Users | Groups) -> Iterator[Finding
 def _empty_groups(known: Schema, settings: Settings) -> Iterator[Finding]:
     groups = settings.groups
     wants_member = groups.member_attribute.lower() in known.must(groups.object_classes)
+    name = groups.object_classes[0]
     if wants_member and groups.empty_member == "none":
         yield _wrong(
             "BRG-LDAP-030",
-            f"This server refuses a {groups.object_classes[0]} without {groups.member_attribute}.",
-            'Set groups.empty_member = "self" (or a DN) to give empty groups a placeholder.',
+            f"This server refuses a {name} without {groups.member_attribute}.",
+            'Set groups.empty_member = "auto" (or a DN) to give empty groups a placeholder.',
         )
-    elif not wants_member and groups.empty_member != "none":
+    elif wants_member and groups.empty_member == "auto":
+        yield _fine(
+            "BRG-LDAP-030", f"An empty {name} holds its own DN: this server wants a member."
+        )
+    elif not wants_member and groups.empty_member not in ("auto", "none"):
         yield _fine(
             "BRG-LDAP-030",
-            'This server allows empty groups: groups.empty_member = "none" needs no placeholder.',
+            'This server allows empty groups: groups.empty_member = "auto" needs no placeholder.',
         )
 
 
 def _deactivation(known: Schema, settings: Settings) -> Iterator[Finding]:
     policy = settings.users.deactivate
-    if policy.policy == "attribute" and not known.knows(policy.attribute):
+    sets = policy.policy in ("attribute", "flag")
+    if sets and not known.knows(policy.attribute):
         yield _wrong(
             "BRG-LDAP-031",
             f"users.deactivate.attribute: the server has no attribute type {policy.attribute}.",
             "Choose another attribute, or load the overlay or schema that defines it.",
         )
-    elif policy.policy != "attribute" or policy.attribute not in LOCK_ATTRIBUTES:
+    elif not sets or policy.attribute not in LOCK_ATTRIBUTES:
         locks = [name for name in LOCK_ATTRIBUTES if known.knows(name)]
         hint = f" This server has {locks[0]} for that." if locks else ""
         yield _fine(
@@ -183,15 +212,27 @@ def _deactivation(known: Schema, settings: Settings) -> Iterator[Finding]:
 
 
 def _passwords(settings: Settings, client: Client) -> Iterator[Finding]:
-    if settings.users.passwords == "no":
-        return
-    if PASSWORD_MODIFY not in client.root_dse.extensions:
+    users = settings.users
+    if "unicodePwd" in (users.passwords, users.random_password):
+        if client.wire.is_encrypted:
+            yield _fine(
+                "BRG-LDAP-034",
+                f"Passwords are set as unicodePwd; whether {settings.bind_dn} may set them cannot "
+                "be seen from here.",
+            )
+        else:
+            yield _wrong(
+                "BRG-LDAP-034",
+                "users.passwords: Active Directory takes unicodePwd over TLS only.",
+                "Use ldaps:// in uris, or start_tls = true.",
+            )
+    elif users.passwords == "extended" and PASSWORD_MODIFY not in client.root_dse.extensions:
         yield _wrong(
             "BRG-LDAP-034",
             f"users.passwords: the server offers no password modify ({PASSWORD_MODIFY}).",
             'Set users.passwords = "no", or let the server offer it.',
         )
-    else:
+    elif users.passwords == "extended":
         yield _fine(
             "BRG-LDAP-034",
             f"Passwords are set by password modify (RFC 3062); whether {settings.bind_dn} may set "

@@ -177,7 +177,7 @@ class Executor:
                 f"{step.dn} shows no {self._identity.attribute}",
                 "Let the bridge's account read it, or set identity_attribute.",
             )
-        return Done(wrote=True, link=(target_id, step.dn))
+        return Done(wrote=True, link=(target_id, entry.dn or step.dn))
 
     def _no_place(self, step: AddEntry) -> NotApplied:
         above = dn.parent(step.dn)

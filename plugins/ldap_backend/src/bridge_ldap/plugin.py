@@ -16,7 +16,7 @@ from bridge.plugin import (
     ScanPage,
     hookimpl,
 )
-from bridge_ldap import checks, planning
+from bridge_ldap import checks, planning, presets
 from bridge_ldap.client import Client
 from bridge_ldap.execution import Executor
 from bridge_ldap.mapping import EntryMapping
@@ -74,6 +74,7 @@ LDAP = BackendType(
     settings=Settings,
     open=LdapBackend,
     takes_passwords=lambda settings: settings.users.passwords != "no",
+    completed=presets.completed,
 )
 
 

@@ -28,9 +28,9 @@ PRESETS: Mapping[str, Mapping[str, Any]] = {
             "object_classes": ["user"],
             "anchor": "adminDescription",
             "attributes": {
+                "userPrincipalName": "userName",
                 "cn": "userName",
                 "sAMAccountName": _SHORT_NAME,
-                "userPrincipalName": "userName",
                 "streetAddress": 'addresses[type eq "work"].streetAddress',
                 "department": f"{ENTERPRISE}:department",
                 "division": f"{ENTERPRISE}:division",
