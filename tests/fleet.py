@@ -50,16 +50,23 @@ type = "{name}"
 name = "{name}"
 lease_seconds = {lease}
 slots = 4
+pause_ms = 10
 file = "{directory}/{name}.lines"
 """
 
 
 @attrs.define(eq=False)
 class Fleet:
-    """An installation: a configuration, a journal, one connection's `token`, and processes."""
+    """An installation: a configuration, a journal, one connection's `token`, and processes.
+
+    `port` is where one of them serves and `workers` are those that deliver, if a test says so.
+    """
 
     directory: Path
+    url: str
     journal: Journal
+    port: int = 0
+    workers: list["subprocess.Popen[bytes]"] = attrs.field(factory=list)
     token: str = ""
     token_id: str = ""
     organization: str = ""
@@ -145,7 +152,7 @@ def eventually(condition: Callable[[], bool], seconds: float = START_SECONDS) ->
 def fleet(directory: Path, journal_url: str) -> Iterator[Fleet]:
     """An installation of which nothing runs yet; at the end nothing does."""
     with closing(open_journal(journal_url)) as journal:
-        found = Fleet(directory, journal)
+        found = Fleet(directory, journal_url, journal)
         _install(found, journal_url)
         try:
             yield found

@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Protocol
 
 import attrs
 import httpx
@@ -136,13 +137,20 @@ class Victim:
             )
 
 
+class Served(Protocol):
+    """Where SCIM is served, and the token that it takes."""
+
+    port: int
+    token: str
+
+
 class Load:
     """Clients that create users and rename their titles for as long as it lasts.
 
     A request whose answer was lost is not repeated: nobody was promised anything.
     """
 
-    def __init__(self, victim: Victim, clients: int, users: int) -> None:
+    def __init__(self, victim: "Served", clients: int, users: int) -> None:
         self.acknowledged: list[Acknowledged] = []
         self.unanswered = 0
         self.refused: list[str] = []
