@@ -36,11 +36,11 @@ run: install ## start the bridge with an embedded journal; prints what to paste 
 check: format-check lint types imports test ## everything a change must pass: format, lint, types, import rules, tests, docs
 
 .PHONY: test
-test: dev containers ## run the whole test suite, against real servers (ARGS="tests/unit -x" for a part)
+test: dev containers directories ## run the whole test suite, against real servers (ARGS="tests/unit -x" for a part)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: faults
-faults: dev containers ## the tests that kill, stop and starve processes
+faults: dev containers directories ## the tests that kill, stop and starve processes
 	@$(BIN)/python -m pytest -q -m faults $(ARGS)
 
 .PHONY: bench
@@ -88,6 +88,10 @@ ifndef BRIDGE_TEST_OPENLDAP_URI
 	@scripts/prepare-docker.sh || { [ -z "$${BRIDGE_TEST_REQUIRE:-}" ] && \
 	  echo "containers: going on without; tests that need them say so and are skipped"; }
 endif
+
+.PHONY: directories
+directories: ## install the directory servers of the tests that come from packages (389DS, Samba)
+	@scripts/prepare-directories.sh
 
 .PHONY: clean
 clean: ## remove .venv, caches and test containers that were left behind
