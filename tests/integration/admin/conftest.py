@@ -9,7 +9,9 @@ from tests.administered import House, Tenant, administered
 
 @pytest.fixture(scope="session")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with administered(tmp_path_factory.mktemp("administered")) as running:
+    folder = tmp_path_factory.mktemp("administered")
+    more = f'[[backends]]\ntype = "sql"\nname = "people"\nurl = "sqlite:///{folder}/people.db"\n'
+    with administered(folder, more=more) as running:
         yield running
 
 
