@@ -13,7 +13,19 @@ from functools import partial
 from typing import Any, assert_never
 
 import attrs
-from sqlalchemy import ColumnElement, and_, bindparam, false, func, not_, or_, true
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    and_,
+    bindparam,
+    false,
+    func,
+    not_,
+    or_,
+    select,
+    true,
+    union_all,
+)
 
 from bridge.codec import to_micros
 from bridge.core.filters import (
@@ -87,7 +99,9 @@ class _Conditions:
             case And(terms):
                 return and_(*(self.of(term, place) for term in terms))
             case Or(terms):
-                return or_(*(self.of(term, place) for term in terms))
+                whole = place == self.places.of and is_narrow(self.places.rtype, node)
+                each = [self.of(term, place) for term in terms]
+                return _r.c.id.in_(union_all(*map(_found, each))) if whole else or_(*each)
             case Within(target, inner):
                 return self._within(target, inner)
         assert_never(node)
@@ -138,6 +152,16 @@ class _Conditions:
         return or_(false(), *([true()] if holds(rtype.schema.id) else []), *used)
 
 
+def _found(condition: ColumnElement[bool]) -> Select[str]:
+    # A query of its own, so that its index is used: of terms joined by OR, not even one would be.
+    return (
+        select(_r.c.id)
+        .where(_r.c.organization == bindparam("organization"), _r.c.type == bindparam("type"))
+        .where(_r.c.deleted == ZERO, condition)
+        .correlate(None)
+    )
+
+
 def is_narrow(rtype: ResourceType, node: BoundFilter) -> bool:
     """Say whether an index leads to what matches, so that few resources have to be looked at."""
     match node:
@@ -148,9 +172,11 @@ def is_narrow(rtype: ResourceType, node: BoundFilter) -> bool:
             return isinstance(place, Rows) and op is Comparison.EQ
         case And(terms):
             return any(is_narrow(rtype, term) for term in terms)
+        case Or(terms):
+            return all(is_narrow(rtype, term) for term in terms)
         case Within(target, inner):
             return target.attribute.multi_valued and is_narrow(rtype, inner)
-        case Or() | Not() | Present():
+        case Not() | Present():
             return False
     assert_never(node)
 

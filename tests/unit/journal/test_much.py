@@ -5,9 +5,11 @@ from functools import partial
 import pytest
 
 from bridge.core.errors import PayloadTooLarge
+from bridge.core.filters import bind, parse_filter
 from bridge.core.members import MemberEdit, RemoveMatching, ReplaceMembers
 from bridge.core.schema import GROUP, USER
 from bridge.journal import members, membership, record
+from bridge.journal.queries import SearchResult, search
 from bridge.journal.store import Journal, Reader
 from tests.unit.journal import scene
 
@@ -68,3 +70,29 @@ def test_ids_in_a_list_are_found_by_the_key(journal: Journal) -> None:
     for query in (by_id, members_by_id):
         plan = journal.read_now(partial(scene.plan_of, query=query))
         assert any("id=?" in step or "Index Cond" in step for step in plan), plan
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'userName eq "u1" or externalId eq "x2"',
+        'userName eq "u1" or emails.value eq "u2@example.com" or id eq "u3"',
+        'emails[type eq "work" and value eq "u2@example.com"] or userName sw "u1"',
+        'active eq true and (userName eq "u1" or externalId eq "x2")',
+    ],
+)
+def test_either_of_several_indexed_values_is_found_by_indexes(journal: Journal, text: str) -> None:
+    for name in ("u1", "u2", "u3", "u4"):
+        address = {"value": f"{name}@example.com", "type": "work"}
+        more = {"externalId": f"x{name[1]}", "active": True, "emails": [address]}
+        scene.create(journal, USER, name, {"userName": name, **more})
+    node = bind(parse_filter(text), USER)
+
+    def query(reader: Reader) -> SearchResult:
+        return search(reader, USER, scene.ACME, node, start=0, count=10)
+
+    wanted = [each for each in ("u1", "u2", "u3") if f'"{each}' in text or f'"x{each[1]}' in text]
+    assert [r.entity.id for r in journal.read_now(query).resources] == wanted
+    plan = journal.read_now(partial(scene.plan_of, query=query))
+    looked = [step for step in plan if step.startswith("SEARCH resource USING")]
+    assert all(step.count("=?") > 2 or "id=?" in step or ">?" in step for step in looked), plan
