@@ -42,40 +42,6 @@ def _after_claiming(statement: Any) -> Callable[[], None]:
     return install
 
 
-MUTATIONS: dict[str, Callable[[], None]] = {
-    "none": lambda: None,
-    "acknowledged-too-early": _after_claiming(_TOO_EARLY),
-    "no-lease": _after_claiming(_NO_LEASE),
-def _one_at_a_time() -> None:
-    together = threading.Lock()
-    tried = Slot._tried
-
-    def wait_and_try(self: Slot, jobs: list[Job]) -> list[Attempt]:
-        with together:
-            return tried(self, jobs)
-
-    Slot._tried = wait_and_try  # type: ignore[method-assign]
-
-
-def _never_gives_up() -> None:
-    def go_on_waiting(_slot: Slot, _before: float) -> list[Job]:
-        return []
-
-    Slot.abandon = go_on_waiting  # type: ignore[method-assign, assignment]
-
-
-def _lets_exits_through() -> None:
-    tried = Slot._tried
-
-    def try_or_exit(self: Slot, jobs: list[Job]) -> list[Attempt]:
-        results = tried(self, jobs)
-        if any("SystemExit" in str(result.outcome) for result in results):
-            sys.exit(1)
-        return results
-
-    Slot._tried = try_or_exit  # type: ignore[method-assign]
-
-
 def _never_heals() -> None:
     def believes_itself(tx: Transaction, claim: Claim, touched: int, *, wrote: bool) -> bool:
         del tx, claim, wrote
@@ -84,9 +50,13 @@ def _never_heals() -> None:
     claims._kept = believes_itself
 
 
+MUTATIONS: dict[str, Callable[[], None]] = {
+    "none": lambda: None,
+    "never-heals": _never_heals,
+    "acknowledged-too-early": _after_claiming(_TOO_EARLY),
+    "no-lease": _after_claiming(_NO_LEASE),
 }
 
-    "never-heals": _never_heals,
 if __name__ == "__main__":
     MUTATIONS[sys.argv[1]]()
     sys.exit(main(sys.argv[2:]))
