@@ -77,23 +77,28 @@ class Bridge:
 
 
 @contextmanager
-def quickstart(directory: Path, *, more: str = "") -> Iterator[Bridge]:
-    """Start `bridge quickstart` on a free port, `more` added to its configuration."""
+def quickstart(
+    directory: Path, *, more: str = "", program: Sequence[str | Path] = (BRIDGE,)
+) -> Iterator[Bridge]:
+    """Start `bridge quickstart` on a free port, `more` added to its configuration.
+
+    `program` is what is run instead of `bridge`, from then on.
+    """
     if more:
-        with _started(directory) as first:
+        with _started(directory, (BRIDGE,)) as first:
             assert first.stop() == 0
         with (directory / "bridge.toml").open("a") as configuration:
             configuration.write(more)
-    with _started(directory) as bridge:
+    with _started(directory, program) as bridge:
         yield bridge
 
 
 @contextmanager
-def _started(directory: Path) -> Iterator[Bridge]:
+def _started(directory: Path, program: Sequence[str | Path]) -> Iterator[Bridge]:
     directory.parent.mkdir(parents=True, exist_ok=True)
     with (directory.parent / "bridge.log").open("a") as log:
         process = subprocess.Popen(
-            [BRIDGE, "quickstart", "--dir", str(directory), "--port", "0", "--json"],
+            [*program, "quickstart", "--dir", str(directory), "--port", "0", "--json"],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
