@@ -34,6 +34,10 @@ for _name, _summary in (
 ):
     deliveries.command(f"bridge.cli.holding:{_name}", name=_name, help=_summary)
 
+backend.command(
+    "bridge.cli.preparing:init", name="init", help="Make what a backend needs in its target."
+)
+
 LIST_LIMIT = 100
 """Deliveries that a list shows for each backend."""
 

@@ -53,9 +53,8 @@ def keys(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, str, str, str]
     kinds = field_types(cls)
     for field in attrs.fields(cls):
         kind = kinds[field.name]
-        if attrs.has(kind) and kind is not Secret:
-            yield from keys(kind, f"{prefix}{field.name}.")
-        elif MEANING in field.metadata:
+        inner, place = nested(kind)
+        if MEANING in field.metadata:
             default = field.default
             if isinstance(default, attrs.Factory):  # type: ignore[arg-type]
                 default = default.factory()
@@ -66,6 +65,18 @@ def keys(cls: type[Any], prefix: str = "") -> Iterator[tuple[str, str, str, str]
                 shown(default),
                 field.metadata[MEANING].replace("|", r"\|"),
             )
+        if inner is not None:
+            yield from keys(inner, f"{prefix}{field.name}.{place}")
+
+
+def nested(kind: Any) -> tuple[type[Any] | None, str]:
+    """The class whose keys a table of this kind has, and what stands before them for each."""
+    options = [one for one in alternatives(kind) if one is not type(None)]
+    place = ""
+    if typing.get_origin(options[0]) is Mapping:
+        options, place = [typing.get_args(options[0])[1]], "NAME."
+    found = options[0] if attrs.has(options[0]) and options[0] is not Secret else None
+    return found, place
 
 
 def word(kind: Any) -> str:
@@ -82,6 +93,8 @@ def word(kind: Any) -> str:
         return f"table of {word(arguments[1])}".removesuffix(" of ")
     if isinstance(options[0], enum.EnumMeta):
         return " · ".join(f"`{one.value}`" for one in list[Any](options[0]))
+    if attrs.has(options[0]) and options[0] is not Secret:
+        return "table"
     return {str: "text", int: "integer", float: "number", bool: "true or false"}.get(
         options[0], {Secret: "secret", Path: "path"}.get(options[0], "")
     )
