@@ -25,7 +25,6 @@ from bridge.core.delivery import (
 )
 from bridge.core.errors import BackendDown, Defer, InDoubt, Park, RetryLater
 from bridge.core.resources import Entity
-from bridge.core.resources import Entity
 from bridge.engine.attempt import Attempt, Moving, Undone
 from bridge.engine.inbox import Job
 from bridge.hosting import HostedBackend
@@ -171,14 +170,6 @@ def _applied(tx: Transaction, request: Request, report: Report, done: Applied) -
         own = next((link for link in new if link.resource_id == entity.id), job.claim.link)
         left = attrs.evolve(left, link=own)
     return Settled(report, state, goes_on=left if kept else None)
-
-
-def _tell_adopted(tx: Transaction, name: str, entity: Entity, found: Sequence[Link]) -> None:
-    cause = Cause(f"backend:{name}", "", from_micros(tx.now))
-    for link in found:
-        detail = {"backend": name, "target_id": link.target_id, "name": link.name}
-        target = f"{entity.type}/{entity.id}"
-        tenants.audit(tx, entity.organization, cause, "link.adopted", target, detail)
 
 
 def _tell_adopted(tx: Transaction, name: str, entity: Entity, found: Sequence[Link]) -> None:
