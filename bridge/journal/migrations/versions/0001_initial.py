@@ -60,6 +60,7 @@ def upgrade() -> None:
     _create_tenants()
     _create_resources()
     _create_deliveries()
+    _create_deliveries_made()
     _create_passwords()
     _create_administration()
     _create_access()
@@ -193,6 +194,9 @@ def _create_deliveries() -> None:
     )
     _index("cursor_due", "cursor", "backend", "next_at", where="pending = 1 AND parked = 0")
     _index("cursor_parked", "cursor", "backend", "updated", where="parked = 1")
+
+
+def _create_deliveries_made() -> None:
     op.create_table(
         "link",
         *_text("organization", "backend", "resource", "target_id", "name"),
