@@ -11,7 +11,6 @@ from litestar import Response, get, post
 
 from bridge.auth import tokens
 from bridge.auth.tokens import Minted
-from bridge.codec import from_micros
 from bridge.console.desk import Desk, DeskDependency
 from bridge.console.organization import ORGANIZATION
 from bridge.console.pages import see
@@ -79,7 +78,6 @@ async def _page(room: Room, desk: Desk, made: tuple[str, str] | None) -> Respons
         scim_url=f"{desk.issuer}/scim/v2",
         issuer=desk.issuer,
         now=datetime.now(UTC).timestamp() * 1_000_000,
-        time_of=lambda micros: from_micros(micros).strftime("%Y-%m-%d %H:%M UTC"),
     )
 
 

@@ -11,6 +11,7 @@ import attrs
 from litestar import Response
 
 from bridge.auth.admins import Role
+from bridge.codec import from_micros
 from bridge.console.desk import Desk
 from bridge.console.pages import page
 from bridge.console.visits import Ask, Fields, cause, check_origin, cookie_in, form
@@ -53,16 +54,22 @@ class Room:
     @property
     def may_change(self) -> bool:
         """Whether the person may change things here."""
-        return self.account.role == Role.ADMIN
+        return self.may(Role.ADMIN)
+
+    def may(self, role: Role) -> bool:
+        """Return whether the person may do what this role may."""
+        return Role(self.account.role).includes(role)
 
     async def read(self, query: Callable[[Reader, str], T]) -> T:
         """Return the result of a query about the organization."""
         place = self.organization.id
         return await self.desk.journal.read(lambda reader: query(reader, place))
 
-    async def write(self, unit: Callable[[Transaction, str, Cause], T]) -> T:
-        """Do a unit of work for the person. Raises Forbidden, and what the unit raises."""
-        if not self.may_change:
+    async def write(
+        self, unit: Callable[[Transaction, str, Cause], T], role: Role = Role.ADMIN
+    ) -> T:
+        """Do a unit of work that takes a role. Raises Forbidden, and what the unit raises."""
+        if not self.may(role):
             raise Forbidden(NOT_ALLOWED)
         place, own = self.organization.id, cause(f"account:{self.account.email}")
         return await self.desk.journal.write(lambda tx: unit(tx, place, own))
@@ -76,8 +83,14 @@ class Room:
             organization=self.organization,
             base=self.path,
             may_change=self.may_change,
+            may_operate=self.may(Role.OPERATOR),
+            time_of=_time_of,
             **values,
         )
+
+
+def _time_of(micros: int) -> str:
+    return from_micros(micros).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def place_of(organization: Organization) -> str:

@@ -14,7 +14,7 @@ from bridge.auth.authorizing import Authorizing
 from bridge.auth.failures import Failures
 from bridge.auth.issuing import Issuing
 from bridge.auth.people import SignIn
-from bridge.console import authorization, connecting, organization, sharing, signing_in
+from bridge.console import authorization, connecting, operating, organization, sharing, signing_in
 from bridge.console.desk import Desk
 from bridge.console.pages import STYLE, page, see, style_sheet
 from bridge.console.rooms import SignedOut
@@ -41,6 +41,7 @@ _HANDLERS: Sequence[Any] = [
     *authorization.HANDLERS,
     *organization.HANDLERS,
     *connecting.HANDLERS,
+    *operating.HANDLERS,
     *sharing.HANDLERS,
 ]
 

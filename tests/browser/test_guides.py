@@ -91,6 +91,16 @@ def test_by_token_from_the_first_page_to_the_shared_folder(bridge: Bridge, admin
     until_seen(admin, "edit")
     admin.looks("folder")
 
+    admin.link("^Deliveries$")
+    admin.sees("0 parked")
+    admin.looks("deliveries")
+    admin.opens(f"{admin.page.url}/{ann}")
+    admin.sees("How it stands")
+    admin.looks("story")
+    admin.link("^Audit$")
+    admin.sees("grant.give")
+    admin.looks("audit")
+
 
 def until_seen(person: Person, text: str) -> None:
     """Open the page again until it shows `text` as somebody's access or state."""
