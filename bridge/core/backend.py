@@ -48,11 +48,15 @@ class Step(Protocol):
 
 @attrs.frozen
 class Plan:
-    """The steps that bring one entity to `version` in the target; no steps means in sync."""
+    """The steps that bring one entity to `version` in the target; no steps means in sync.
+
+    `adopts`: they take what others made for the resource's own, as a configured rule says.
+    """
 
     entity: Entity
     version: int
     steps: tuple[Step, ...] = ()
+    adopts: bool = False
 
     def __str__(self) -> str:
         return "\n".join(str(step) for step in self.steps)
@@ -62,7 +66,6 @@ class Plan:
 class Receipt:
     """What `execute` achieved. `links` are new or changed; `already` means nothing was to do.
 
-    `adopted`: what is linked was made by others, and a configured rule said that it is this one's.
     `awaited` are resources that had no link, where all was done that can be done without theirs (a
     person's manager): the host has this one looked at again until they have one, for a while.
     `answer` is what the target said, where that is worth keeping in the log of attempts.
@@ -70,7 +73,6 @@ class Receipt:
 
     links: tuple[Link, ...] = ()
     already: bool = False
-    adopted: bool = False
     awaited: frozenset[str] = frozenset()
     answer: str = ""
 

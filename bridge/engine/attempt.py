@@ -225,7 +225,7 @@ def _tried(
     if plan.steps:
         progress.reached = progress.wrote = True
         receipt = backend.execute(plan)
-    return applied(receipt, work, progress, observed)
+    return attrs.evolve(applied(receipt, work, progress, observed), adopted=plan.adopts)
 
 
 def applied(
@@ -243,7 +243,6 @@ def applied(
         wrote=progress.wrote,
         missing=receipt.awaited,
         answer=_text(receipt.answer),
-        adopted=receipt.adopted,
     )
 
 

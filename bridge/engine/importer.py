@@ -219,10 +219,10 @@ class Importer:
         own = Link(entity.id, found.target_id, found.name)
         alone = attrs.evolve(snapshot, members=type(snapshot.members)())
         try:
-            listing.backend.plan([alone], {}, Observed(entity.id, own, found.state))
+            plan = listing.backend.plan([alone], {}, Observed(entity.id, own, found.state))
         except NotApplied:
             return False
-        return True
+        return plan.adopts
 
     # --- Doing ----------------------------------------------------------------------------------
 

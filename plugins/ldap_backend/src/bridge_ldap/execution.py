@@ -92,9 +92,8 @@ class Executor:
             wrote = wrote or done.wrote
             link = done.link or link
             awaited |= done.awaited
-        adopted = any(isinstance(step, LinkEntry) and step.adopted for step in plan.steps)
         links = _links(plan, link)
-        return Receipt(links, already=not wrote, adopted=adopted, awaited=awaited)
+        return Receipt(links, already=not wrote, awaited=awaited)
 
     def _do(self, step: LdapStep) -> Done:
         match step:
@@ -233,7 +232,7 @@ class Executor:
             only_if=self._is_entry(step.target_id),
             expect=(Code.NO_SUCH_OBJECT, Code.ASSERTION_FAILED),
         )
-        if answer.code != Code.SUCCESS and (moved := self._find(step.target_id)):
+        if answer.code != Code.SUCCESS and step.target_id and (moved := self._find(step.target_id)):
             raise Surprise(f"{step.dn} is now {moved.dn}")
         return Done(wrote=answer.code == Code.SUCCESS)
 

@@ -23,6 +23,7 @@ from bridge.plugin import (
     coalesce,
 )
 from bridge_ldap import dn
+from bridge_ldap.access import PLACES, AccessPlanner
 from bridge_ldap.composing import Composer, naming
 from bridge_ldap.identity import Identity
 from bridge_ldap.mapping import Ambiguous, Entry, EntryMapping, Wanted
@@ -45,7 +46,10 @@ def plan(
     """
     change = coalesce(changes)
     steps: Iterator[LdapStep] = iter(())
-    if mapping.keeps(change.entity.type):
+    if change.entity.type in PLACES and mapping.settings.access.base_dn:
+        access = AccessPlanner(mapping, change, links)
+        steps = access.converge(observed.state or {}) if observed else access.follow()
+    elif mapping.keeps(change.entity.type):
         planner = _Planner(mapping.settings, mapping, change, links)
         if observed is not None:
             steps = planner.converge(observed.state)
@@ -53,7 +57,9 @@ def plan(
             steps = iter((LookFirst(reason),))
         else:
             steps = planner.follow()
-    return Plan(change.entity, change.version, tuple(steps))
+    done = tuple(steps)
+    adopts = any(isinstance(step, LinkEntry) and step.adopted for step in done)
+    return Plan(change.entity, change.version, done, adopts=adopts)
 
 
 class _Planner(Composer):
