@@ -21,6 +21,9 @@ from bridge.scim.settings import ScimSettings
 PARAMETERS = 32
 """Most query parameters in one request."""
 
+FARTHEST = 10**18
+"""Numbers beyond this one mean the same as it does: databases count to 2**63."""
+
 MULTIPLE = frozenset({"attributes", "excludedattributes"})
 """Parameters that may be repeated; their values are put together."""
 
@@ -177,8 +180,10 @@ def _count(given: Mapping[str, Any]) -> int | None:
 
 def _integer(given: Mapping[str, Any], name: str) -> int | None:
     value = given.get(name)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool)):
-        return value
+    if value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool):
+        return max(-FARTHEST, min(value, FARTHEST))
     text = value.strip() if isinstance(value, str) else ""
     if len(text) > 18 or not text.removeprefix("-").isdecimal():
         raise InvalidValue(f'"{name}" must be a whole number.')

@@ -264,3 +264,13 @@ def test_R_27_the_root_can_be_asked(idp: Tenant, ann: Document) -> None:
     assert [each["id"] for each in second["Resources"]] == [group["id"]]
     assert second["totalResults"] == 2
     refused(idp.http.get("/", params={"filter": "nope pr"}), 400, "invalidFilter")
+
+
+def test_R_25_a_start_beyond_all_numbers_is_beyond_the_end(idp: Tenant) -> None:
+    idp.user()
+    for far in (10**18, 10**20, 2**63, 10**300):
+        body = {"schemas": [SEARCH_REQUEST], "startIndex": far, "count": far}
+        page = idp.http.post("/Users/.search", json=body).json()
+        assert (page["totalResults"], page["Resources"]) == (1, [])
+        page = idp.http.post("/.search", json=body | {"startIndex": -far}).json()
+        assert page["totalResults"] == page["itemsPerPage"] == 1
