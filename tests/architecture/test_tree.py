@@ -93,6 +93,12 @@ def ldap_library(path: Path, text: str) -> Iterator[str]:
         yield "knows ldap3, which only wire.py may"
 
 
+def private_import(path: Path, text: str) -> Iterator[str]:
+    for found in re.findall(r"(?m)^\s*(?:from|import) (bridge(?:\.\w+)*)(?!\w)", text):
+        if found not in {"bridge.plugin", "bridge.testing"}:
+            yield f"imports {found}, which is not for plugins"
+
+
 Rule = Callable[[Path, str], Iterator[str]]
 PYTHON = ("*.py",)
 SHIPPED = ("bridge/**.py", "plugins/*/src/**.py")
@@ -125,6 +131,11 @@ RULES: dict[str, tuple[Rule, tuple[str, ...], str]] = {
         prints,
         (*SHIPPED, ":!bridge/cli", ":!bridge/testing"),
         "print(1)\n",
+    ),
+    "examples need nothing but what is public": (
+        private_import,
+        ("examples/**.py", "bridge/cli/new_plugin/**.template"),
+        "from bridge.core.changes import between\n",
     ),
     "one file knows the LDAP library": (ldap_library, SHIPPED, "import ldap3\n"),
 }
