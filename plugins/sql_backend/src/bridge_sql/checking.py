@@ -5,7 +5,7 @@ complaint names the setting at fault.
 """
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import attrs
@@ -23,6 +23,7 @@ from sqlalchemy import (
     UniqueConstraint,
     Uuid,
     false,
+    inspect,
     select,
 )
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
@@ -38,6 +39,9 @@ ID_CHARACTERS = 36
 """What a SCIM id takes in a column of text."""
 
 READY, SHAPE, RIGHTS = "BRG-SQL-TABLE-READY", "BRG-SQL-TABLE-SHAPE", "BRG-SQL-TABLE-RIGHTS"
+
+_UNIQUE = "unique"
+"""Key of what a reflected table knows of its unique indexes."""
 
 _NUMBERS = (Integer, Numeric)
 _TIMES = (DateTime, Date)
@@ -122,11 +126,15 @@ def _absent(name: str, setting: str) -> Finding:
 
 def _reflect(connection: Connection, name: str, schema: str | None) -> Table | None:
     try:
-        return Table(name, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+        table = Table(name, MetaData(), schema=schema, autoload_with=connection, resolve_fks=False)
+        # SQLite's unique constraints are not always told as such, but as indexes of its own.
+        indexes = inspect(connection).get_indexes(name, schema, include_auto_indexes=True)
+        table.info[_UNIQUE] = [set(index["column_names"]) for index in indexes if index["unique"]]
     except NoSuchTableError:
         return None
     finally:
         connection.rollback()
+    return table
 
 
 def _end(
@@ -316,10 +324,9 @@ def _no_column(table: Table, setting: str, column: str) -> Complaint:
 
 def _is_unique(table: Table, columns: set[str]) -> bool:
     """Return whether the database keeps rows apart by some of these columns."""
-    keys: list[Sequence[Any]] = [list(table.primary_key.columns)]
-    keys += [list(one.columns) for one in table.constraints if isinstance(one, UniqueConstraint)]
-    keys += [list(index.columns) for index in table.indexes if index.unique]
-    return any(key and {column.name for column in key} <= columns for key in keys)
+    constraints = (one for one in table.constraints if isinstance(one, UniqueConstraint))
+    keys = [set(one.columns.keys()) for one in (table.primary_key, *constraints)]
+    return any(key and key <= columns for key in (*keys, *table.info[_UNIQUE]))
 
 
 def _must_be_given(table: Table, column: Column[Any]) -> bool:
