@@ -93,7 +93,8 @@ class Bridge:
             logging_config=None,
         )
         endpoints = [f"{SCIM}{kind.endpoint}" for kind in registry.resource_types]
-        found = [f"{SCIM}/{name}" for name in ("Schemas", "ResourceTypes", "ServiceProviderConfig")]
+        others = ("Schemas", "ResourceTypes", "ServiceProviderConfig", "Bulk", "Me", ".search")
+        found = [f"{SCIM}/{name}" for name in others]
         return AccessLog(
             self._waking(Front(scim, rest, self._is_full)),
             Routes([*PATHS, *endpoints, *found], [*admin.ROUTES, *console.ROUTES]),

@@ -240,7 +240,9 @@ class Fuzzer:
         return value
 
     def renamed(self, name: str) -> str:
-        return str(self.pick(name.upper(), *ATTRIBUTES)) if self.chance(0.03) else name
+        # A password under another name would be shown, and rightly.
+        keep = name == "password" or not self.chance(0.03)
+        return name if keep else str(self.pick(name.upper(), *ATTRIBUTES))
 
     def written(self, body: Any) -> bytes:
         raw = json.dumps(body, ensure_ascii=self.chance(0.5)).encode("utf-8", "surrogatepass")
