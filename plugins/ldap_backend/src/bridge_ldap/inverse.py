@@ -1,7 +1,7 @@
 """From an entry to the document it would be: the mapping's rules, read backwards.
 
-A rule is read backwards by its first alternative, where that is a path (or `lower` or `all` of
-one): `cn = "displayName | userName"` says that cn is the displayName. Templates and constants say
+A rule is read backwards by its first alternative, where that is a path, or `lower`, `upper`, `all`,
+`first` or `if` of one: `cn = "displayName | userName"` says that cn is the displayName. Others say
 nothing. Of two attributes with the same path, the one whose rule is nothing but that path counts.
 
 Rule: what an entry does not say is left out; nothing is made up.
@@ -18,7 +18,8 @@ from bridge_ldap.mapping import Entry, EntryMapping, Values
 from bridge_ldap.sections import ORGANIZATION, Users
 
 _BAR = re.compile(r'\|(?=(?:[^"]*"[^"]*")*[^"]*$)')
-_CALL = re.compile(r"(?:lower|all)\((?P<inner>.*)\)")
+_CALL = re.compile(r"(?:lower|upper|all|first)\((?P<inner>.*)\)")
+_IF = re.compile(r'if\((?P<inner>[^,]*),\s*"(?P<yes>[^"]*)"\s*,\s*"(?P<no>[^"]*)"\s*\)')
 _PATH = re.compile(
     r"""(?:(?P<urn>urn:[A-Za-z0-9:._-]+):)?
         (?P<name>[A-Za-z$][A-Za-z0-9_$-]*)
@@ -46,6 +47,7 @@ class Place:
     key: str | None
     match: str | None
     sub: str | None
+    truths: Mapping[str, bool] | None = None  # what texts stand for, where it is a truth
 
     @property
     def path(self) -> tuple[str | None, ...]:
@@ -54,6 +56,10 @@ class Place:
 
     def fill(self, document: dict[str, Any], values: Values) -> None:
         """Put the values into a document."""
+        if self.truths is not None:
+            if values[0] in self.truths:
+                document[self.name] = self.truths[values[0]]
+            return
         holder = document.setdefault(self.urn, {}) if self.urn else document
         if self.key is not None or self.name in _MANY:
             self._fill_items(holder.setdefault(self.name, []), values)
@@ -80,9 +86,11 @@ def places(rules: Mapping[str, str]) -> tuple[Place, ...]:
     plain_first = sorted(rules, key=lambda name: len(_BAR.split(rules[name])))
     for attribute in plain_first:
         first = _BAR.split(rules[attribute])[0].strip()
-        called = _CALL.fullmatch(first)
+        chosen = _IF.fullmatch(first)
+        called = chosen or _CALL.fullmatch(first)
+        truths = {chosen["yes"]: True, chosen["no"]: False} if chosen else None
         if path := _PATH.fullmatch(called["inner"].strip() if called else first):
-            place = Place(attribute, **path.groupdict())
+            place = Place(attribute, **path.groupdict(), truths=truths)
             found.setdefault(place.path, place)
     return tuple(found.values())
 
@@ -103,6 +111,9 @@ def is_active(users: Users, organization: str, entry: Entry) -> bool:
     if policy.policy == "move" and policy.base_dn:
         inactive = policy.base_dn.replace(ORGANIZATION, dn.escape(organization or "?"))
         return not dn.below(entry.dn, inactive)
+    if policy.policy == "flag":
+        number = entry.first(policy.attribute)
+        return not (number.isdecimal() and int(number) & policy.flag)
     return policy.policy != "attribute" or policy.value not in entry.values(policy.attribute)
 
 

@@ -65,11 +65,14 @@ class Lister:
         if part.type == "Group":
             size = min(size, GROUPS_PER_PAGE)
         attributes = asked(self.settings, self.mapping, part.type)
+        query = (part.base, part.filter, attributes)
         try:
-            return self.client.page(part.base, part.filter, attributes, size=size, cookie=cookie)
+            return self.client.page(*query, size=size, cookie=cookie)
         except NotApplied:
-            self._cookie = b""  # on another connection it is worth nothing
-            raise
+            if not cookie:
+                raise
+        # Another connection than the one that gave it: the part is begun again.
+        return self.client.page(*query, size=size, cookie=b"")
 
     def _unreadable(self, part: Part) -> str:
         """Return why nothing can be concluded from what is not below a base; empty if it can."""
@@ -96,7 +99,8 @@ class Lister:
         name = "displayName"
         if part.type == "User":
             name = "userName"
-            document["active"] = inverse.is_active(self.settings.users, organization, entry)
+            shown = inverse.is_active(self.settings.users, organization, entry)
+            document.setdefault("active", shown)
         target_id = Identity(self.settings.identity_attribute).of(entry)
         problem = "" if document.get(name) else f"it has no value that is its {name}"
         if not target_id:
