@@ -1,6 +1,6 @@
 """From a committed change to a target that has it: rates, latency, backlog.
 
-    python -m bench.engine [--seconds 5]
+    python -m bench.engine [--seconds 5] [--url postgresql+psycopg://postgres@127.0.0.1/postgres]
 
 The backend does nothing, or sleeps 5 ms as a directory in the next room does; everything else is
 the real thing. CPU is that of the whole process: writing, journaling, delivering.
@@ -10,7 +10,6 @@ Rule: every figure stands beside its target and, where there is one, its ideal.
 
 import argparse
 import asyncio
-import tempfile
 import threading
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -21,7 +20,8 @@ from uuid import uuid4
 
 import attrs
 
-from bench.journal import ORGANIZATION, cause, floor, person
+from bench.databases import floor, new_journal_url
+from bench.journal import ORGANIZATION, cause, person
 from bridge.core.schema import USER
 from bridge.engine.dispatcher import Dispatcher
 from bridge.hosting import HostedBackend
@@ -100,11 +100,11 @@ class Figure:
 
 @asynccontextmanager
 async def engine(
-    target: Target, *, started: bool = True
+    server: str | None, target: Target, *, started: bool = True
 ) -> AsyncIterator[tuple[Journal, Dispatcher]]:
     """A new journal and its dispatcher; not `started`, the backend only gathers changes."""
-    with tempfile.TemporaryDirectory() as folder:
-        journal = open_journal(f"sqlite:///{folder}/journal.sqlite3")
+    with new_journal_url(server) as url:
+        journal = open_journal(url)
         kind = BackendType("idle", "takes everything", object, lambda _: Idle(target))
         hosted = HostedBackend("idle", kind, lambda: Idle(target), SLOTS)
         dispatcher = Dispatcher(journal, [hosted])
@@ -139,10 +139,10 @@ def rename(tx: Transaction, id_: str, title: str) -> None:
         record.update(tx, USER, before, {**before.attributes, "title": title}, (), cause())
 
 
-async def sustained(delay_seconds: float, seconds: float) -> Figure:
+async def sustained(server: str | None, delay_seconds: float, seconds: float) -> Figure:
     """Eight writers in a closed loop, each creating users."""
     target = Target(delay_seconds)
-    async with engine(target) as (journal, dispatcher):
+    async with engine(server, target) as (journal, dispatcher):
         ends, made = time.perf_counter() + seconds, 0
 
         async def writer() -> None:
@@ -162,10 +162,10 @@ async def sustained(delay_seconds: float, seconds: float) -> Figure:
         return Figure(made / elapsed, (time.process_time() - cpu) / made * 1e3)
 
 
-async def latency(rate: float, seconds: float) -> tuple[float, float]:
+async def latency(server: str | None, rate: float, seconds: float) -> tuple[float, float]:
     """Return p50 and p99 in ms from commit to arrival, at a steady rate."""
     target, committed = Target(), {}
-    async with engine(target) as (journal, dispatcher):
+    async with engine(server, target) as (journal, dispatcher):
 
         async def one(id_: str) -> None:
             await journal.write(partial(create, id_=id_))
@@ -182,10 +182,10 @@ async def latency(rate: float, seconds: float) -> tuple[float, float]:
     return taken[len(taken) // 2], taken[len(taken) * 99 // 100]
 
 
-async def drain() -> Figure:
+async def drain(server: str | None) -> Figure:
     """Deliver a backlog of one change for each of many users."""
     target = Target()
-    async with engine(target, started=False) as (journal, dispatcher):
+    async with engine(server, target, started=False) as (journal, dispatcher):
 
         def many(tx: Transaction) -> None:
             for _ in range(SLICE):
@@ -203,10 +203,10 @@ async def drain() -> Figure:
         return Figure(BACKLOG / elapsed, spent / BACKLOG * 1e3)
 
 
-async def hot(seconds: float) -> Figure:
+async def hot(server: str | None, seconds: float) -> Figure:
     """Eight writers that all rename the same user."""
     target, numbers = Target(), count()
-    async with engine(target) as (journal, dispatcher):
+    async with engine(server, target) as (journal, dispatcher):
         id_ = str(uuid4())
         await journal.write(partial(create, id_=id_))
         ends, made = time.perf_counter() + seconds, 1
@@ -225,38 +225,59 @@ async def hot(seconds: float) -> Figure:
         return Figure(made / elapsed, (time.process_time() - cpu) / made * 1e3)
 
 
-async def measure(seconds: float) -> None:
+@attrs.frozen
+class Aims:
+    """What one kind of journal is to reach, in changes per second unless named otherwise."""
+
+    idle: int
+    of_floor: float
+    cpu_ms: float
+    p99_ms: int
+    backlog: int
+    hot: int
+
+
+AIMS = {True: Aims(2_500, 0.37, 0.5, 15, 8_000, 2_000), False: Aims(900, 0.2, 1.6, 25, 5_000, 400)}
+"""By whether the journal is embedded. CPU is this process's: a database server has its own."""
+
+
+async def measure(server: str | None, seconds: float) -> None:
     """Print every figure."""
-    with tempfile.TemporaryDirectory() as folder:
-        bottom = floor(folder, seconds / 2)
-    print(f"floor: sqlite3 alone, one change per commit: {bottom:,.0f}/s")
-    idle = await sustained(0.0, seconds)
+    aims = AIMS[server is None]
+    alone, bottom = floor(server, seconds / 2)
+    print(f"floor: {alone}, one change per commit: {bottom:,.0f}/s")
+    idle = await sustained(server, 0.0, seconds)
     print(
-        f"no-op backend, {WRITERS} writers: {idle.rate:,.0f}/s (target 2,500/s), "
-        f"{idle.cpu_ms:.2f} ms CPU each (target 0.5), {idle.rate / bottom:.2f} of the floor (0.37)"
+        f"no-op backend, {WRITERS} writers: {idle.rate:,.0f}/s (target {aims.idle:,}/s), "
+        f"{idle.cpu_ms:.2f} ms CPU each (target {aims.cpu_ms}), {idle.rate / bottom:.2f} of the "
+        f"floor ({aims.of_floor})"
     )
     ideal = SLOTS / DELAY_SECONDS
-    slow = await sustained(DELAY_SECONDS, seconds)
+    slow = await sustained(server, DELAY_SECONDS, seconds)
     print(
         f"5 ms backend, {SLOTS} slots: {slow.rate:,.0f}/s, {slow.rate / ideal:.0%} of "
         f"{ideal:,.0f}/s (target 80 %)"
     )
-    p50, p99 = await latency(100, seconds)
-    print(f"commit to arrival at 100/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms (target p99 15 ms)")
-    backlog = await drain()
+    p50, p99 = await latency(server, 100, seconds)
     print(
-        f"backlog of {BACKLOG:,} users: {backlog.rate:,.0f}/s (target 8,000/s), "
+        f"commit to arrival at 100/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms (target p99 {aims.p99_ms} ms)"
+    )
+    backlog = await drain(server)
+    print(
+        f"backlog of {BACKLOG:,} users: {backlog.rate:,.0f}/s (target {aims.backlog:,}/s), "
         f"{backlog.cpu_ms:.2f} ms CPU each"
     )
-    one = await hot(seconds)
-    print(f"one hot user: {one.rate:,.0f}/s (target 2,000/s), {one.cpu_ms:.2f} ms CPU each")
+    one = await hot(server, seconds)
+    print(f"one hot user: {one.rate:,.0f}/s (target {aims.hot:,}/s), {one.cpu_ms:.2f} ms CPU each")
 
 
 def main() -> None:
     """Measure and print."""
     arguments = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     arguments.add_argument("--seconds", type=float, default=5.0, help="per rate")
-    asyncio.run(measure(arguments.parse_args().seconds))
+    arguments.add_argument("--url", help="a PostgreSQL server; without it, SQLite")
+    chosen = arguments.parse_args()
+    asyncio.run(measure(chosen.url, chosen.seconds))
 
 
 if __name__ == "__main__":

@@ -17,7 +17,6 @@ import multiprocessing
 import os
 import random
 import socket
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -32,6 +31,7 @@ import attrs
 import uvicorn
 import uvloop
 
+from bench.databases import new_journal_url
 from bridge.auth.tokens import Authenticator, mint
 from bridge.core.changes import Cause
 from bridge.core.schema import GROUP_URN, STANDARD, USER, USER_URN, normalize
@@ -78,9 +78,9 @@ class Address:
 # --- The server process -------------------------------------------------------------------------
 
 
-def serve(folder: Path, backends: int, users: int, pipe: Pipe) -> None:
-    """Serve a new journal in `folder`, with so many users in it, until terminated."""
-    with closing(open_journal(f"sqlite:///{folder / 'journal.sqlite3'}")) as journal:
+def serve(journal_url: str, backends: int, users: int, pipe: Pipe) -> None:
+    """Serve a new journal, with so many users in it, until terminated."""
+    with closing(open_journal(journal_url)) as journal:
         minted = mint(KEY)
 
         def prepare(tx: Transaction) -> None:
@@ -135,12 +135,12 @@ class Server:
 
 
 @contextmanager
-def served(backends: int, users: int = 0) -> Iterator[Server]:
+def served(journals: str | None, backends: int, users: int = 0) -> Iterator[Server]:
     """Start a server with a journal of its own; `backends` rows follow every change."""
     context = multiprocessing.get_context("spawn")
-    with tempfile.TemporaryDirectory() as folder:
+    with new_journal_url(journals) as url:
         ours, theirs = context.Pipe()
-        process = context.Process(target=serve, args=(Path(folder), backends, users, theirs))
+        process = context.Process(target=serve, args=(url, backends, users, theirs))
         process.start()
         theirs.close()  # so that a server that does not start is noticed
         try:
@@ -381,14 +381,18 @@ def main() -> None:
     parser.add_argument("--connections", type=int, default=32)
     parser.add_argument("--backends", type=int, default=1)
     parser.add_argument("--ratios", action="store_true", help="only the ratios by number of users")
+    parser.add_argument("--url", help="a PostgreSQL server for the journal; without it, SQLite")
     chosen = parser.parse_args()
     if not chosen.ratios:
-        with served(chosen.backends) as server:
+        with served(chosen.url, chosen.backends) as server:
             creates(server, 1, chosen.connections)  # warm
             creates(server, chosen.seconds, chosen.connections)
-        with served(chosen.backends) as server:
+        with served(chosen.url, chosen.backends) as server:
             one_member(server)
-    with served(chosen.backends, LOADS[0]) as few, served(chosen.backends, LOADS[1]) as many:
+    with (
+        served(chosen.url, chosen.backends, LOADS[0]) as few,
+        served(chosen.url, chosen.backends, LOADS[1]) as many,
+    ):
         by_load([few, many])
 
 

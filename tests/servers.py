@@ -93,11 +93,11 @@ def _given_or(
 @contextmanager
 def _local_postgresql() -> Iterator[Server]:
     initdb, daemon = _program("initdb", "postgresql"), _program("postgres", "postgresql")
-    with _folder("postgres") as (folder, account):
+    with account_folder("postgres") as (folder, account):
         cluster = folder / "cluster"
         making = [initdb, "-D", str(cluster), "-A", "trust", "-U", "bridge", "-E", "UTF8"]
         _run([*making, "--no-locale", "--no-sync"], account)
-        port = _free_port()
+        port = free_port()
         options = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),
@@ -113,11 +113,11 @@ def _local_postgresql() -> Iterator[Server]:
 @contextmanager
 def _local_mariadb() -> Iterator[Server]:
     install, daemon = _program("mariadb-install-db", "mysql"), _program("mariadbd", "mysql")
-    with _folder("mysql") as (folder, account):
+    with account_folder("mysql") as (folder, account):
         files = folder / "files"
         common = ["--no-defaults", f"--datadir={files}"]
         _run([install, *common, "--auth-root-authentication-method=normal"], account)
-        port = _free_port()
+        port = free_port()
         where = [f"--port={port}", "--bind-address=127.0.0.1", f"--socket={folder / 'socket'}"]
         url = URL.create("mysql+pymysql", "root", None, "127.0.0.1", port, "mysql")
         quick = ["--innodb-flush-log-at-trx-commit=0", "--skip-name-resolve"]
@@ -152,14 +152,14 @@ def _running(command: Sequence[str], account: Sequence[str], url: URL) -> Iterat
         [*account, *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     try:
-        _wait_until_ready(process, url)
+        wait_until_ready(process, url)
         yield Server(url, process)
     finally:
         process.send_signal(signal.SIGQUIT if "postgres" in command[0] else signal.SIGKILL)
         process.wait(START_SECONDS)
 
 
-def _wait_until_ready(process: "subprocess.Popen[bytes]", url: URL) -> None:
+def wait_until_ready(process: "subprocess.Popen[bytes]", url: URL) -> None:
     ends = time.monotonic() + START_SECONDS
     while time.monotonic() < ends and process.poll() is None:
         try:
@@ -172,7 +172,7 @@ def _wait_until_ready(process: "subprocess.Popen[bytes]", url: URL) -> None:
 
 
 @contextmanager
-def _folder(account: str) -> Iterator[tuple[Path, list[str]]]:
+def account_folder(account: str) -> Iterator[tuple[Path, list[str]]]:
     """Yield a folder and the prefix that runs a command as an account that owns it.
 
     Database servers refuse to run as root.
@@ -210,7 +210,7 @@ def _program(name: str, family: str) -> str:
     raise Unavailable(f"the program {name} is not installed")
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])

@@ -7,6 +7,7 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import Dumper, Loader
+from psycopg.types.string import StrDumperUnknown
 from sqlalchemy.engine import URL
 
 from bridge.core.errors import OperatorError, Unavailable
@@ -53,6 +54,16 @@ class _Exact(Dumper):
 
     def dump(self, obj: float) -> bytes:
         return repr(obj).encode()
+
+
+class _Asked(StrDumperUnknown):
+    """A text that may be asked for. PostgreSQL has no NUL, and no text with one is ever stored.
+
+    What is asked for with a NUL is asked for with the character after it, and not found either.
+    """
+
+    def dump(self, obj: str) -> Any:
+        return super().dump(obj.replace("\0", "\1") if "\0" in obj else obj)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -105,6 +116,7 @@ class Database:
         )
         connection.adapters.register_loader("numeric", _Number)
         connection.adapters.register_dumper(float, _Exact)
+        connection.adapters.register_dumper(str, _Asked)
         return connection
 
     def check(self) -> None:

@@ -155,10 +155,16 @@ class Served:
 
 @contextmanager
 def serving(
-    folder: Path, registry: Registry = STANDARD, settings: ScimSettings | None = None
+    folder: Path,
+    registry: Registry = STANDARD,
+    settings: ScimSettings | None = None,
+    journal_url: str | None = None,
 ) -> Iterator[Served]:
-    """Serve `registry` from a new journal in `folder`, on a free port of the loopback address."""
-    journal = open_journal(f"sqlite:///{folder / 'journal.sqlite3'}")
+    """Serve `registry` from a new journal, on a free port of the loopback address.
+
+    The journal is in `folder` unless its address is given.
+    """
+    journal = open_journal(journal_url or f"sqlite:///{folder / 'journal.sqlite3'}")
     listening = socket.create_server(("127.0.0.1", 0))
     origin = f"http://127.0.0.1:{listening.getsockname()[1]}"
     chosen = attrs.evolve(settings or ScimSettings(), public_url=origin)
