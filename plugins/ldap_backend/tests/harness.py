@@ -5,11 +5,13 @@ import socket
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
-from bridge.plugin import Backend, Link, Secret
-from bridge.testing import BackendHarness, FaultProxy, Held, Person, Team
+import attrs
+
+from bridge.plugin import Access, AccessState, Backend, Level, Link, Secret
+from bridge.testing import BackendHarness, FaultProxy, Held, Person, Place, Team
 from bridge_ldap import dn
 from bridge_ldap.plugin import LDAP
-from bridge_ldap.sections import Groups, Users
+from bridge_ldap.sections import AccessGroups, Groups, Users
 from bridge_ldap.settings import Settings
 from tests.openldap import Entry, OpenLDAP
 
@@ -19,6 +21,7 @@ ORGANIZATIONS = ("acme", "globex")
 class OpenLdapHarness(BackendHarness):
     type = LDAP
     deadline_seconds = 6.0
+    takes_access = True
     lock = "employeeType"
     """The attribute that an inactive person has and an active one has not."""
 
@@ -29,7 +32,7 @@ class OpenLdapHarness(BackendHarness):
         bases = [
             f"{unit}ou={organization},{directory.base_dn}"
             for organization in ORGANIZATIONS
-            for unit in ("", "ou=people,", "ou=groups,")
+            for unit in ("", "ou=people,", "ou=groups,", "ou=access,")
         ]
         directory.load(
             "\n".join(f"dn: {base}\nobjectClass: organizationalUnit\n" for base in bases)
@@ -47,6 +50,7 @@ class OpenLdapHarness(BackendHarness):
             page_size=5,
             users=Users(base_dn=f"ou=people,{above}"),
             groups=Groups(base_dn=f"ou=groups,{above}"),
+            access=AccessGroups(base_dn=f"ou=access,{above}"),
         )
 
     def open(self) -> Backend:
@@ -73,11 +77,21 @@ class OpenLdapHarness(BackendHarness):
             ("*", self.lock),
             base=f"ou={organization},{self.directory.base_dn}",
         )
+        shown = {name: entry for name, entry in found.items() if ",ou=access," not in name}
+        places = {name: entry for name, entry in found.items() if name not in shown}
         return {
             names[dn.key(name)]: team(name, entry, names)
             if "groupOfNames" in entry["objectClass"]
             else person(entry, self.lock)
-            for name, entry in found.items()
+            for name, entry in shown.items()
+        } | places_of(places, names)
+
+    def representable(self, expected: Held) -> Held:
+        return {
+            id_: attrs.evolve(one, access=frozenset(map(settled, one.access)))
+            if isinstance(one, Place)
+            else one
+            for id_, one in expected.items()
         }
 
     def stand_ins(self, resource_ids: Sequence[str]) -> Mapping[str, Link]:
@@ -132,3 +146,24 @@ def team(name: str, entry: Entry, names: Mapping[dn.Key, str]) -> Team:
     if members == {dn.key(name)}:
         members = set()  # the placeholder of an empty group, and of no other
     return Team(entry["cn"][0], frozenset(names.get(key, str(key)) for key in members))
+
+
+def places_of(found: Mapping[str, Entry], names: Mapping[dn.Key, str]) -> dict[str, Place]:
+    """Return the workspaces and folders whose groups these are; each must have all three."""
+    places: dict[str, Place] = {}
+    levels: dict[str, set[str]] = {}
+    for name, entry in found.items():
+        id_, _, level = entry["cn"][0].rpartition("-")
+        levels.setdefault(id_, set()).add(level)
+        people = team(name, entry, names).members
+        access = frozenset(Access(one, Level(level), AccessState.MEMBER) for one in people)
+        held = places.get(id_, Place(entry["description"][0]))
+        assert held.display_name == entry["description"][0]
+        places[id_] = attrs.evolve(held, access=held.access | access)
+    assert all(found == set(Level) for found in levels.values())
+    return places
+
+
+def settled(access: Access) -> Access:
+    """What a directory tells of somebody's access: it knows no state."""
+    return attrs.evolve(access, state=AccessState.MEMBER)

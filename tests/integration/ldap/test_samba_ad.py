@@ -17,7 +17,7 @@ from bridge.testing import BackendContract, Held, Person, Team
 from bridge_ldap import dn
 from bridge_ldap.plugin import LDAP
 from bridge_ldap.settings import Settings
-from plugins.ldap_backend.tests.harness import OpenLdapHarness
+from plugins.ldap_backend.tests.harness import OpenLdapHarness, places_of
 from tests.openldap import SUFFIX, Entry, OpenLDAP
 
 DISABLED = 2
@@ -48,6 +48,7 @@ class SambaHarness(OpenLdapHarness):
             uri.replace("ldap://", "ldaps://"),
             users={"base_dn": f"ou=people,{above}", "attributes": names},
             groups={"base_dn": f"ou=groups,{above}", "attributes": names},
+            access={"base_dn": f"ou=access,{above}"},
         )
 
     def plant(self, user_name: str) -> None:
@@ -74,12 +75,15 @@ class SambaHarness(OpenLdapHarness):
             "(|(objectClass=user)(objectClass=group))",
             base=f"ou={organization},{self.directory.base_dn}",
         )
+        shown = {name: entry for name, entry in found.items() if ",OU=access," not in name}
+        places = {name: entry for name, entry in found.items() if name not in shown}
+        keys = {dn.key(link.name): id_ for id_, link in self.links.items()}
         return {
             names[spelled(name)]: team(entry, names)
             if "group" in entry["objectClass"]
             else person(entry)
-            for name, entry in found.items()
-        }
+            for name, entry in shown.items()
+        } | places_of(places, keys)
 
 
 def person(entry: Entry) -> Person:

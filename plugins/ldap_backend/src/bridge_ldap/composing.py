@@ -168,6 +168,9 @@ class Composer:
         if mends:
             base = self.mapping.place(groups.base_dn, self.change.entity)
             yield ReplaceReferences(base, self._member, before, after)
+            if self.settings.access.base_dn and not dn.below(self.settings.access.base_dn, base):
+                base = self.mapping.place(self.settings.access.base_dn, self.change.entity)
+                yield ReplaceReferences(base, self._member, before, after)
         if self.kind is self.settings.users and not self.settings.referential_integrity:
             base = self.mapping.place(self.settings.users.base_dn, self.change.entity)
             for attribute in sorted(self.mapping.references):

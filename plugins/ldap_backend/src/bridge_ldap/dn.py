@@ -69,12 +69,17 @@ def stored_bytes(rdn: str) -> int:
 
 
 def escape(value: str) -> str:
-    """Return a value as it stands in a DN (RFC 4514 2.4); it must not be empty."""
+    """Return a value as it stands in a DN (RFC 4514 2.4); it must not be empty.
+
+    Spaces at the ends are written in hexadecimal: 389 Directory Server drops the others.
+    """
     text = "".join(f"\\{c}" if c in _SPECIAL else c for c in value)
-    if text[0] in " #":
+    if text[0] == "#":
         text = f"\\{text}"
-    if text[-1] == " " and len(value) > 1:
-        text = f"{text[:-1]}\\ "
+    if text[0] == " ":
+        text = f"\\20{text[1:]}"
+    if text[-1] == " ":
+        text = f"{text[:-1]}\\20"
     return text
 
 

@@ -140,6 +140,11 @@ class EntryMapping:
         """The attribute types of people's entries that hold DNs of other people's."""
         return self._users.names
 
+    @property
+    def initial_of_groups(self) -> Mapping[str, Values]:
+        """What every new group gets, whatever it is a group of."""
+        return {name: rule.values({}) for name, rule in self._groups.initial.items()}
+
     def place(self, base_dn: str, entity: Entity) -> str:
         """Return a configured base DN with the organization's name filled in."""
         return base_dn.replace(ORGANIZATION, dn.escape(entity.organization))

@@ -14,8 +14,9 @@ from collections.abc import Mapping
 
 import attrs
 
-from bridge.plugin import ChangeRecord, Entity, Link, Observed, Park
+from bridge.plugin import ChangeRecord, Entity, Level, Link, Observed, Park
 from bridge_ldap import dn
+from bridge_ldap.access import NAME, PLACES, group
 from bridge_ldap.client import Client, reach
 from bridge_ldap.identity import Identity
 from bridge_ldap.mapping import Ambiguous, Entry, EntryMapping, anchor
@@ -37,6 +38,8 @@ class Watcher:
     def observe(self, snapshot: ChangeRecord, links: Mapping[str, Link]) -> Observed:
         """Return what is there for one resource; see `bridge.plugin.Observer`."""
         entity = snapshot.entity
+        if entity.type in PLACES:
+            return self._place(entity)
         entry = None
         if self.mapping.keeps(entity.type):
             wanted = asked(self.settings, self.mapping, entity.type)
@@ -53,6 +56,20 @@ class Watcher:
             return Observed(entity.id)
         target_id = Identity(self.settings.identity_attribute).of(entry)
         return Observed(entity.id, Link(entity.id, target_id, entry.dn), entry)
+
+    def _place(self, entity: Entity) -> Observed:
+        """Return the groups of those who have access to a workspace or folder."""
+        asked_ = [NAME, self.settings.groups.member_attribute, self.settings.identity_attribute]
+        held = {}
+        for level in Level if self.settings.access.base_dn else ():
+            entry = self.client.read(group(self.mapping, entity, level), asked_)
+            if entry is not None:
+                held[level] = entry
+        if not held:
+            return Observed(entity.id)
+        first = next(iter(held.values()))
+        identity = Identity(self.settings.identity_attribute).of(first)
+        return Observed(entity.id, Link(entity.id, identity, first.dn), held)
 
     def _linked(self, link: Link, asked: list[str]) -> Entry | None:
         same = Identity(self.settings.identity_attribute).equals(link.target_id)

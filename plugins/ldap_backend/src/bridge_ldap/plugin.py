@@ -16,7 +16,7 @@ from bridge.plugin import (
     ScanPage,
     hookimpl,
 )
-from bridge_ldap import checks, planning, presets
+from bridge_ldap import access, checks, planning, presets
 from bridge_ldap.client import Client
 from bridge_ldap.execution import Executor
 from bridge_ldap.mapping import EntryMapping
@@ -68,12 +68,19 @@ class LdapBackend:
         self._client.close()
 
 
+def takes(settings: Settings) -> frozenset[str]:
+    """Return the entity types that are kept: workspaces and folders only where they have a base."""
+    places = access.PLACES if settings.access.base_dn else ()
+    return frozenset({"User", "Group", *places})
+
+
 LDAP = BackendType(
     name="ldap",
     summary="Keeps people and groups in an LDAP directory",
     settings=Settings,
     open=LdapBackend,
     takes_passwords=lambda settings: settings.users.passwords != "no",
+    takes=takes,
     completed=presets.completed,
 )
 

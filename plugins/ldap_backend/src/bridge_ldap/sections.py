@@ -307,6 +307,24 @@ class Groups:
         return dn.key(member) if self.member_value == "dn" else member
 
 
+@attrs.frozen
+class AccessGroups:
+    """`[backends.access]`: workspaces and folders, as groups of those who may."""
+
+    base_dn: str | None = attrs.field(
+        default=None,
+        validator=is_dn,
+        metadata=meaning(
+            "Entry below which every workspace and folder has one group for each level; "
+            "`{organization}` as elsewhere. Default: access is not kept in this directory."
+        ),
+    )
+    pending: bool = attrs.field(
+        default=True,
+        metadata=meaning("Whether those who were granted access and never came are members too."),
+    )
+
+
 def ranges(numbers: Mapping[str, str]) -> Mapping[str, tuple[int, int]]:
     """Return the first and last number by attribute type."""
     parsed = {name: text.partition("-") for name, text in numbers.items()}

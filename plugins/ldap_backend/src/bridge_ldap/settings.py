@@ -11,7 +11,7 @@ import attrs
 
 from bridge.plugin import Secret
 from bridge_ldap import dn
-from bridge_ldap.sections import ORGANIZATION, Groups, Users, above, is_dn, meaning
+from bridge_ldap.sections import ORGANIZATION, AccessGroups, Groups, Users, above, is_dn, meaning
 
 _URI = re.compile(
     r"ldaps?://(?:\[[0-9A-Fa-f:.]+\]|[^/:\[\]\s]+)(?::\d{1,5})?/?|ldapi://%2[Ff][^/\s]+/?"
@@ -37,6 +37,7 @@ class Settings:
             "Kind of directory whose settings hold where this table says nothing else."
         ),
     )
+    access: AccessGroups = attrs.field(factory=AccessGroups)
     bind: Literal["simple", "external"] = attrs.field(
         default="simple",
         metadata=meaning(
@@ -131,7 +132,12 @@ class Settings:
     @property
     def bases(self) -> tuple[str, ...]:
         """Where the bridge's entries are: DNs that exist, none below another."""
-        configured = (self.users.base_dn, self.groups.base_dn, self.users.deactivate.base_dn)
+        configured = (
+            self.users.base_dn,
+            self.groups.base_dn,
+            self.users.deactivate.base_dn,
+            self.access.base_dn,
+        )
         exist = {shared(base) for base in configured if base}
         return tuple(
             base
