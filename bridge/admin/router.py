@@ -33,16 +33,17 @@ from bridge.journal.store import Journal
 
 MOUNT = "/v1"
 
-_HANDLERS: Sequence[Any] = [
+HANDLERS: Sequence[Any] = [
     handler
     for part in (
         *(organizations, connections, targets, grants, access, delivering, events, auditing),
     )
     for handler in part.HANDLERS
 ]
+"""Every operation of the API."""
 
 ROUTES: Sequence[str] = sorted(
-    {MOUNT + path for handler in _HANDLERS for path in handler.paths} | {f"{MOUNT}/schema"}
+    {MOUNT + path for handler in HANDLERS for path in handler.paths} | {f"{MOUNT}/schema"}
 )
 """Every path, with its parameters in braces, for the access log."""
 
@@ -64,7 +65,7 @@ def admin_router(
 
     return Router(
         MOUNT,
-        route_handlers=_HANDLERS,
+        route_handlers=HANDLERS,
         dependencies={
             "call": Provide(admitted, sync_to_thread=False),
             "disclose": Provide(disclose, sync_to_thread=False),

@@ -64,10 +64,12 @@ _ONE = prepared(_grants.where(_g.c.id == bindparam("id")))
 _OF_PAIR = prepared(
     _grants.where(_g.c.target == bindparam("target"), _g.c.subject == bindparam("subject"))
 )
-_paged = _grants.where(_g.c.id > bindparam("after")).order_by(_g.c.id).limit(bindparam("count"))
-_ALL = prepared(_paged)
-_ON_TARGET = prepared(_paged.where(_g.c.target == bindparam("target")))
-_OF_SUBJECT = prepared(_paged.where(_g.c.subject == bindparam("subject")))
+_ALL = prepared(
+    _grants.where(_g.c.id > bindparam("after")).order_by(_g.c.id).limit(bindparam("count"))
+)
+# Not by id: all that a target or a subject has is found by an index, and is not much.
+_ON_TARGET = prepared(_grants.where(_g.c.target == bindparam("target")))
+_OF_SUBJECT = prepared(_grants.where(_g.c.subject == bindparam("subject")))
 _COUNT = prepared(
     select(func.count()).where(
         _g.c.organization == bindparam("organization"), _g.c.target == bindparam("target")
@@ -107,14 +109,14 @@ def every(
     subject: str | None = None,
 ) -> list[Grant]:
     """Return up to `count` grants by id from after id `after`: of a target, a subject, or all."""
-    place: dict[str, Any] = {"organization": organization, "after": after, "count": count}
     if target is not None:
-        rows = reader.rows(_ON_TARGET, **place, target=target)
+        rows = reader.rows(_ON_TARGET, organization=organization, target=target)
     elif subject is not None:
-        rows = reader.rows(_OF_SUBJECT, **place, subject=subject)
+        rows = reader.rows(_OF_SUBJECT, organization=organization, subject=subject)
     else:
-        rows = reader.rows(_ALL, **place)
-    return [_grant(row) for row in rows]
+        rows = reader.rows(_ALL, organization=organization, after=after, count=count)
+    found = (_grant(row) for row in rows if subject in (None, row[2]))
+    return sorted((one for one in found if one.id > after), key=lambda one: one.id)[:count]
 
 
 def give(

@@ -3,8 +3,11 @@
 Rule: nothing here changes one; only its identity provider does.
 """
 
+from collections.abc import Sequence
+from typing import Any
+
 import attrs
-from sqlalchemy import ColumnElement, bindparam, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, func, select
 
 from bridge.core.errors import OperatorError
 from bridge.core.schema.keys import name_key
@@ -28,9 +31,8 @@ _PAGE = prepared(
     .order_by(_r.c.name_key)
     .limit(bindparam("count"))
 )
-_NAMED = prepared(
-    _subjects.where(or_(_r.c.id == bindparam("named"), _r.c.name_key == bindparam("name_key")))
-)
+_OF_ID = prepared(_subjects.where(_r.c.id == bindparam("id")))
+_NAMED = prepared(_subjects.where(_r.c.name_key == bindparam("name_key")))
 
 
 @attrs.frozen
@@ -60,11 +62,12 @@ def find(reader: Reader, organization: str, type_: str, named: str) -> Subject:
 
     Raises OperatorError BRG-SUBJECT-UNKNOWN.
     """
-    key = name_key(named)
-    rows = reader.rows(_NAMED, organization=organization, type=type_, named=named, name_key=key)
-    for row in sorted(rows, key=lambda row: row[0] != named):
-        return _subject(row)
-    raise _unknown(type_, named)
+    place = {"organization": organization, "type": type_}
+    row = reader.row(_OF_ID, **place, id=named)
+    row = row or reader.row(_NAMED, **place, name_key=name_key(named))
+    if row is None:
+        raise _unknown(type_, named)
+    return _subject(row)
 
 
 def _unknown(type_: str, named: str) -> OperatorError:
@@ -75,7 +78,7 @@ def _unknown(type_: str, named: str) -> OperatorError:
     )
 
 
-def _subject(row: tuple[str, str, str, str, str | None, int | None, int]) -> Subject:
+def _subject(row: Sequence[Any]) -> Subject:
     id_, type_, name, key, external_id, active, modified = row
     shown = active != 0 if type_ == USER else None
     return Subject(id_, type_, name, key, external_id, shown, modified)

@@ -196,8 +196,7 @@ target = Table(
     Column("parent", Text),
     Column("invite_only", Integer, nullable=False),
     PrimaryKeyConstraint("organization", "id"),
-    Index("target_of_workspace", "organization", "workspace", "id"),
-    Index("target_of_parent", "organization", "parent"),
+    Index("target_of_workspace", "organization", "workspace", "type", "id", "parent"),
     sqlite_with_rowid=False,
 )
 

@@ -28,8 +28,19 @@ def _page(query: Select[Any], order: Any) -> Select[Any]:
 
 _PENDING_PAGE = prepared(_page(DELIVERIES.where(*_MINE, *_WAITS), cursor.c.next_at))
 _PARKED_PAGE = prepared(_page(DELIVERIES.where(*_MINE, *_PARKED), cursor.c.updated))
-_COUNT_PENDING = prepared(select(func.count(), func.min(cursor.c.updated)).where(*_MINE, *_WAITS))
-_COUNT_PARKED = prepared(select(func.count()).where(*_MINE, *_PARKED))
+# Said in a way that finds what waits by the index of what waits, and not among all in sync.
+_AMONG_WAITING = (
+    cursor.c.backend == bindparam("backend"),
+    cursor.c.organization.concat("") == bindparam("organization"),
+)
+_COUNT_PENDING = prepared(
+    select(func.count(), func.min(cursor.c.updated)).where(
+        *_AMONG_WAITING, *_WAITS, cursor.c.next_at >= ZERO
+    )
+)
+_COUNT_PARKED = prepared(
+    select(func.count()).where(*_AMONG_WAITING, *_PARKED, cursor.c.updated >= ZERO)
+)
 
 
 def page(

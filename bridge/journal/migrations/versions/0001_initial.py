@@ -261,8 +261,8 @@ def _create_access() -> None:
         sa.PrimaryKeyConstraint("organization", "id"),
         sqlite_with_rowid=False,
     )
-    _index("target_of_workspace", "target", "organization", "workspace", "id")
-    _index("target_of_parent", "target", "organization", "parent")
+    inside = ("organization", "workspace", "type", "id", "parent")
+    _index("target_of_workspace", "target", *inside)
     op.create_table(
         "access_grant",
         *_text("organization", "id", "target", "subject", "subject_type", "level"),
