@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, NoSuchModuleError
 from bridge.plugin import (
     BackendDown,
     ChangeRecord,
+    Defer,
     Finding,
     Link,
     NotApplied,
@@ -205,11 +206,22 @@ class Client:
                     raise
                 connection.rollback()
         except DBAPIError as error:
-            self.close()
-            raise failures.sorted_out(error) from error
+            refusal = failures.sorted_out(error)
+            if isinstance(refusal, Park | Defer):
+                self._undo(connection)
+            else:
+                self.close()
+            raise refusal from error
         except (UnicodeError, OverflowError) as error:
-            self.close()
+            self._undo(connection)
             raise Park(f"a value cannot be stored: {error}", failures.NEXT_STEP) from error
+
+    def _undo(self, connection: Connection) -> None:
+        """End what was begun; the connection is as good as before, or given up."""
+        try:
+            connection.rollback()
+        except DBAPIError:
+            self.close()
 
     def _open(self) -> Connection:
         if self._connection is None:
