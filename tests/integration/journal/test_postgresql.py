@@ -274,6 +274,30 @@ def test_many_processes_make_the_tables_once(databases: Databases) -> None:
         assert [one.wait() for one in starting] == [0] * PROCESSES
 
 
+def test_a_process_goes_on_while_a_newer_release_adds_to_the_tables(url: str) -> None:
+    over = threading.Event()
+
+    def write(journal: Journal, number: int) -> None:
+        written = 0
+        while not over.is_set():
+            scene.user(journal, f"{number}-{written}")
+            scene.update(journal, USER, f"{number}-{written}", title="x")
+            written += 1
+
+    with closing(open_journal(url, connections=4)) as journal, ThreadPoolExecutor(2) as pool:
+        writing = [pool.submit(write, journal, number) for number in range(2)]
+        with closing(servers.connect(make_url(url))) as newer:
+            for table in ("resource", "change", "cursor"):
+                time.sleep(0.05)
+                newer.execute(f"ALTER TABLE {table} ADD COLUMN later text")
+            newer.execute("UPDATE alembic_version SET version_num = '9999'")
+        time.sleep(0.1)
+        over.set()
+        for one in writing:
+            one.result()
+    assert refusal(url).code == "BRG-JOURNAL-NEWER", "but none starts"
+
+
 def test_a_unit_waits_no_longer_than_is_promised(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "WAIT_SECONDS", 0.2)
     free = threading.Event()
