@@ -93,6 +93,7 @@ class Importer:
     incomplete: list[str] = attrs.field(factory=list)
     outside: Counter[str] = attrs.field(factory=Counter)
     _doubled: Mapping[tuple[str, str], int] = attrs.field(factory=dict)
+    _seen: set[str] = attrs.field(factory=set)
     _members: dict[str, str] = attrs.field(factory=dict)  # key of a member to its resource id
     _later: list[tuple[str, str, str]] = attrs.field(
         factory=list
@@ -105,18 +106,29 @@ class Importer:
         """
         listing = Listing(self.hosted)
         try:
-            names = Counter(
-                name for page in listing.pages() for found in page if (name := self._name(found))
-            )
-            self._doubled = {name: count for name, count in names.items() if count > 1}
-            del names
+            self._find_doubled(listing)
             listing.incomplete.clear()
             for page in listing.pages():
-                yield from self._page(listing, [f for f in page if self._is_ours(f)])
+                yield from self._page(listing, [f for f in page if self._is_new(f)])
             self.incomplete = listing.incomplete
             self._join_late()
         finally:
             listing.close()
+
+    def _find_doubled(self, listing: Listing) -> None:
+        first: dict[tuple[str, str], str] = {}
+        others: dict[tuple[str, str], set[str]] = {}
+        for page in listing.pages():
+            for found in page:
+                name = self._name(found)
+                if name and first.setdefault(name, found.target_id) != found.target_id:
+                    others.setdefault(name, set()).add(found.target_id)
+        self._doubled = {name: len(more) + 1 for name, more in others.items()}
+
+    def _is_new(self, found: Found) -> bool:
+        new = self._is_ours(found) and found.target_id not in self._seen
+        self._seen.add(found.target_id)
+        return new or not found.target_id
 
     def _is_ours(self, found: Found) -> bool:
         return found.organization in ("", self.organization)
@@ -219,7 +231,7 @@ class Importer:
         own = Link(entity.id, found.target_id, found.name)
         alone = attrs.evolve(snapshot, members=type(snapshot.members)())
         try:
-            plan = listing.backend.plan([alone], {}, Observed(entity.id, own, found.state))
+            plan = listing.looking.plan([alone], {}, Observed(entity.id, own, found.state))
         except NotApplied:
             return False
         return plan.adopts

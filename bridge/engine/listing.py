@@ -1,4 +1,7 @@
-"""Listing a whole target, page by page, on a connection of its own.
+"""Listing a whole target, page by page, and looking at single entries meanwhile.
+
+Each has a connection of its own: a directory forgets how far a paged search has come when another
+one begins on the same connection.
 
 Rule: a page that cannot be read is tried again on a new connection, and a listing that is not
 complete says why.
@@ -7,20 +10,26 @@ complete says why.
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from typing import Protocol, runtime_checkable
 
 import attrs
 
-from bridge.core.backend import Backend, Found, Observer, Scanner
+from bridge.core.backend import Backend, Found, Observer, Scanner, ScanPage
 from bridge.core.errors import BackendDown, NotApplied, OperatorError
 from bridge.core.resources import Attributes
 from bridge.core.schema import ResourceType, normalize
 from bridge.hosting import HostedBackend
 
-PAGE_TRIES = 3
-"""How often a page is asked for before the listing ends incomplete."""
+FAILURES = 4
+"""Pages that may fail in one listing; the next one ends it, incomplete. Each may begin it anew."""
 
-PAGE_PAUSE_SECONDS = 1.0
+PAUSE_SECONDS = 1.0
 """How long to wait before a page is asked for again."""
+
+
+@runtime_checkable
+class Looking(Backend, Observer, Protocol):
+    """A backend that looks."""
 
 
 @attrs.define
@@ -32,65 +41,69 @@ class Listing:
 
     hosted: HostedBackend
     incomplete: list[str] = attrs.field(factory=list)
-    _backend: Backend | None = None
+    _failures: int = 0
+    _listing: Backend | None = None
+    _looking: Looking | None = None
 
     @property
-    def backend(self) -> Backend:
-        """The backend, to plan and to observe with; raises BackendDown."""
-        if self._backend is None:
-            self._backend = self.hosted.open()
-        return self._backend
-
-    @property
-    def observer(self) -> Observer:
-        """The same as one that looks."""
-        backend = self.backend
-        if not isinstance(backend, Observer):
-            raise cannot_list(self.hosted)
-        return backend
+    def looking(self) -> Looking:
+        """The backend to look at single entries and to plan with; raises BackendDown."""
+        if self._looking is None:
+            backend = self.hosted.open()
+            if not isinstance(backend, Looking):
+                raise cannot_list(self.hosted)
+            self._looking = backend
+        return self._looking
 
     def pages(self) -> Iterator[tuple[Found, ...]]:
-        """Yield page after page. Raises BackendDown where not even the first can be read."""
+        """Yield page after page; what was listed may come again where a page had to be repeated.
+
+        Raises BackendDown where not even the first page can be read.
+        """
         cursor: str | None = None
-        first = True
-        while first or cursor is not None:
-            scanner = self.backend
-            if not isinstance(scanner, Scanner):
-                raise cannot_list(self.hosted)
-            page = self._page(cursor, first=first)
+        while True:
+            page = self._page(cursor)
             if page is None:
                 return
-            entries, cursor = page
-            first = False
-            yield entries
+            if page.incomplete:
+                self.incomplete.append(page.incomplete)
+            yield page.entries
+            if (cursor := page.next_cursor) is None:
+                return
 
     def close(self) -> None:
-        """Release the connection."""
-        backend, self._backend = self._backend, None
+        """Release the connections."""
+        self._drop()
+        backend, self._looking = self._looking, None
         if backend is not None:
             backend.close()
 
-    def _page(
-        self, cursor: str | None, *, first: bool
-    ) -> tuple[tuple[Found, ...], str | None] | None:
-        for left in reversed(range(PAGE_TRIES)):
-            backend = self.backend
+    def _page(self, cursor: str | None) -> ScanPage | None:
+        while True:
             try:
-                if isinstance(backend, Scanner):
-                    page = backend.scan(cursor)
-                    if page.incomplete:
-                        self.incomplete.append(page.incomplete)
-                    return page.entries, page.next_cursor
+                return self._scanner().scan(cursor)
             except NotApplied as error:
-                with suppress(Exception):
-                    self.close()
-                if not left:
-                    if first:
+                self._failures += 1
+                self._drop()
+                if self._failures > FAILURES:
+                    if cursor is None:
                         raise BackendDown(error.reason) from error
                     self.incomplete.append(error.reason)
                     return None
-                time.sleep(PAGE_PAUSE_SECONDS)
-        return None
+                time.sleep(PAUSE_SECONDS)
+
+    def _scanner(self) -> Scanner:
+        if self._listing is None:
+            self._listing = self.hosted.open()
+        if not isinstance(self._listing, Scanner):
+            raise cannot_list(self.hosted)
+        return self._listing
+
+    def _drop(self) -> None:
+        backend, self._listing = self._listing, None
+        if backend is not None:
+            with suppress(Exception):
+                backend.close()
 
 
 def understood(rtype: ResourceType, attributes: Attributes) -> Attributes:

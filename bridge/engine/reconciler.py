@@ -91,7 +91,6 @@ class Reconciler:
         listing = Listing(self.hosted)
         try:
             for page in listing.pages():
-                self.seen += len(page)
                 yield from self._page(listing, page)
             self.inconclusive += dict.fromkeys(listing.incomplete)
             yield from self._absent(listing)
@@ -106,16 +105,31 @@ class Reconciler:
         known = self.journal.read_now(partial(standing.holders, backend=name, targets=ids))
         for found in page:
             holder = known.get(found.target_id)
+            if not self._is_new(found, holder):
+                continue
+            self.seen += 1
             if holder is None:
-                if self.organization in (None, found.organization) or not found.organization:
-                    yield Difference((DriftKind.FOREIGN,), None, found.name)
-                continue
-            organization, key = holder.entity.organization, holder.entity.id
-            if self.organization not in (None, organization):
-                continue
-            self._listed.setdefault(organization, set()).add(key)
-            if difference := self._judge(listing, organization, key, found):
+                yield Difference((DriftKind.FOREIGN,), None, found.name)
+            elif difference := self._judge(
+                listing, holder.entity.organization, holder.entity.id, found
+            ):
                 yield difference
+
+    def _is_new(self, found: Found, holder: Standing | None) -> bool:
+        """Note what is listed, and tell whether it concerns this run, for the first time."""
+        organization, key = "", found.target_id
+        if holder is not None:
+            organization, key = holder.entity.organization, holder.entity.id
+        if self.organization and (organization or found.organization) not in (
+            "",
+            self.organization,
+        ):
+            return False
+        listed = self._listed.setdefault(organization, set())
+        if key in listed:
+            return False
+        listed.add(key)
+        return True
 
     def _judge(
         self, listing: Listing, organization: str, key: str, found: Found
@@ -139,7 +153,7 @@ class Reconciler:
         if at is None or not at.standing.in_step:
             self.under_way += 1
             return None
-        (observed,) = listing.observer.observe([at.snapshot], at.links)
+        (observed,) = listing.looking.observe([at.snapshot], at.links)
         plan, refusal = self._planned(listing, at, observed)
         after = self.journal.read_now(partial(_gathered, self.hosted.name, organization, key))
         if after is None or not after.standing.in_step or after.snapshot != at.snapshot:
@@ -153,7 +167,7 @@ class Reconciler:
         self, listing: Listing, at: "Gathered", observed: Observed
     ) -> tuple[Plan | None, str]:
         try:
-            return listing.backend.plan([at.snapshot], at.links, observed), ""
+            return listing.looking.plan([at.snapshot], at.links, observed), ""
         except Defer as error:
             return None, error.reason
         except NotApplied as error:

@@ -1,6 +1,6 @@
 """Reconcile: what it calls drift, what it does not, and what it concludes from an absence."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import attrs
@@ -10,7 +10,7 @@ from bridge.core.errors import BackendDown, OperatorError, RetryLater
 from bridge.engine import listing
 from bridge.journal import deliveries, holds
 from bridge.journal.holds import Limits
-from bridge.plugin import Found, ScanPage
+from bridge.plugin import ChangeRecord, Found, Link, Observed, ScanPage
 from tests.contract.memory import Memory, Row
 from tests.unit.engine.shelves import ACME, NAME, Scene, cause
 
@@ -121,7 +121,7 @@ class ShowsNothing(Memory):
 def test_nothing_is_concluded_from_a_listing_that_is_not_complete(
     tmp_path: Path, kind: type[Memory], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0.0)
     scene = Scene(tmp_path, kind)
     populate(scene)
     remove(scene, "p11")
@@ -132,6 +132,59 @@ def test_nothing_is_concluded_from_a_listing_that_is_not_complete(
     assert told == (set() if kind is ShowsNothing else {"p00"}), "what was seen is still told"
     scene.deliver()
     assert len(scene.shelf.rows) == 12, "something was written for what was not seen"
+    scene.journal.close()
+
+
+class ForgetsItsPlace(Memory):
+    """Forgets how far it has come when it is asked something else, as paged searches do."""
+
+    place: str | None = None
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        if cursor is not None and cursor != self.place:
+            cursor = None
+        page = super().scan(cursor)
+        self.place = page.next_cursor
+        return page
+
+    def observe(
+        self, snapshots: Sequence[ChangeRecord], links: Mapping[str, Link]
+    ) -> Sequence[Observed]:
+        self.place = None
+        return super().observe(snapshots, links)
+
+
+def test_looking_at_one_entry_does_not_disturb_the_listing(tmp_path: Path) -> None:
+    scene = Scene(tmp_path, ForgetsItsPlace)
+    populate(scene)
+    for name in ("p00", "p06"):
+        scene.row(name).document = {**scene.row(name).document, "displayName": "else"}
+    run, found = scene.reconcile()
+    assert [one.entity.id for one in found if one.entity] == ["p00", "p06"]
+    assert (run.seen, run.inconclusive) == (13, [])
+    scene.journal.close()
+
+
+class NeverGetsThere(Memory):
+    """Begins again on every second page, for ever."""
+
+    def scan(self, cursor: str | None) -> ScanPage:
+        if cursor is not None:
+            self.shelf.made += 1
+            if self.shelf.made % 2:
+                raise RetryLater("connection reset")
+        return super().scan(None)
+
+
+def test_a_listing_that_is_begun_again_and_again_comes_to_an_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0.0)
+    scene = Scene(tmp_path, NeverGetsThere)
+    populate(scene)
+    run, found = scene.reconcile()
+    assert (found, run.inconclusive) == ([], ["connection reset"])
+    assert run.seen == 5, "what comes again is not counted again"
     scene.journal.close()
 
 
@@ -148,7 +201,7 @@ class BreaksOffOnce(Memory):
 def test_a_page_is_tried_again_on_a_new_connection(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0.0)
     scene = Scene(tmp_path, BreaksOffOnce)
     populate(scene)
     remove(scene, "p11")
@@ -161,7 +214,7 @@ def test_a_page_is_tried_again_on_a_new_connection(
 def test_a_target_that_cannot_be_reached_is_an_error(
     scene: Scene, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(listing, "PAGE_PAUSE_SECONDS", 0.0)
+    monkeypatch.setattr(listing, "PAUSE_SECONDS", 0.0)
     scene.hosted = attrs.evolve(scene.hosted, open=lambda: ClosedDoor(None))  # type: ignore[arg-type]
     with pytest.raises(BackendDown, match="nobody"):
         scene.reconcile()
