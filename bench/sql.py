@@ -168,12 +168,13 @@ def measure(name: str, backend: SqlBackend, floor: Floor, people: int) -> None:
                 ("modify", [world.update(handle, title="Lead") for handle in handles]),
             ):
                 batches = [changes[at : at + TOGETHER] for at in range(0, people, TOGETHER)]
-                turn = {
-                    "hand": lambda batch, verb=verb: getattr(floor, verb)(batch),
+                by_hand = getattr(floor, verb)
+                turn: dict[str, Callable[[Any], Any]] = {
+                    "hand": by_hand,
                     "ours": lambda batch: together(backend, batch),
                     "one": lambda batch: singly(backend, batch),
-                }[who]
-                seen.setdefault((verb, who), []).append(timed(turn, batches))
+                }
+                seen.setdefault((verb, who), []).append(timed(turn[who], batches))
                 if who == "ours":
                     plans = timed(lambda batch: planned(backend, batch), batches)
                     seen.setdefault((verb, "plan"), []).append(plans)

@@ -171,7 +171,7 @@ class Okta:
         return answer.json()["id"], found is not None
 
     def _find(self, http: httpx.Client, person: Person) -> dict[str, Any] | None:
-        query = {"filter": f'userName eq "{person.login}"', "count": 1}
+        query: dict[str, str | int] = {"filter": f'userName eq "{person.login}"', "count": 1}
         found = http.get("/Users", params=query).json().get("Resources", [])
         return next(iter(found), None)
 

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from plugins.ldap_backend.tests.desk import make_units
-from plugins.webhook_backend.tests.conftest import SECRET, Receiver
+from plugins.webhook_backend.tests.receiver import SECRET, Receiver
 from tests.containers import Launch
 from tests.integration.running import Bridge, quickstart
 from tests.openldap import OpenLDAP

@@ -17,7 +17,7 @@ from bridge.journal import guard_tables, migrations, people_tables
 from bridge.journal.store import open_journal
 from bridge.journal.tables import metadata
 
-assert guard_tables.metadata is people_tables.metadata is metadata  # tables of their own modules
+assert {guard_tables.guard, people_tables.account} <= set(metadata.sorted_tables)
 SCRIPTS = Path(migrations.__file__).parent
 SHAPES = "SELECT lower(replace(sql, '\"', '')) FROM sqlite_schema WHERE sql IS NOT NULL"
 
