@@ -33,7 +33,7 @@ def new_journal_url(server: str | None) -> Iterator[str]:
 
 
 def floor(server: str | None, seconds: float) -> tuple[str, float]:
-    """Return what the floor is, and its changes per second: the bare driver, one change a commit."""
+    """Return what the floor is, and its changes per second: one change a commit, bare."""
     if server is None:
         with tempfile.TemporaryDirectory() as folder:
             return "sqlite3 alone", file_floor(folder, seconds)

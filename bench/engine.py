@@ -260,7 +260,8 @@ async def measure(server: str | None, seconds: float) -> None:
     )
     p50, p99 = await latency(server, 100, seconds)
     print(
-        f"commit to arrival at 100/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms (target p99 {aims.p99_ms} ms)"
+        f"commit to arrival at 100/s: p50 {p50:.1f} ms, p99 {p99:.1f} ms "
+        f"(target p99 {aims.p99_ms} ms)"
     )
     backlog = await drain(server)
     print(
