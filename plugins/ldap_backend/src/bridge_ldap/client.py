@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
 from bridge.plugin import BackendDown, InDoubt, RetryLater, Secret
 from bridge_ldap import dn as names
-from bridge_ldap import results, retrieval, schema
+from bridge_ldap import results, schema
 from bridge_ldap.answers import (
     ANY_ENTRY,
     ASSERTION,
@@ -213,12 +213,11 @@ class Client:
         size: int = 0,
         cookie: bytes = b"",
     ) -> Reply:
-        reply = self._exchange(
+        return self._exchange(
             f"search {base}",
             lambda w: w.search(base, scope, matching, attributes, size=size, cookie=cookie),
             writes=False,
         )
-        return retrieval.completed(reply, lambda dn, part: self.read(dn, [part]))
 
     def _exchange(self, what: str, call: Call, *, writes: bool) -> Reply:
         for again in (True, False):

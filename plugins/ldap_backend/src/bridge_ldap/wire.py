@@ -240,6 +240,7 @@ def _connection(settings: Settings, server: ldap3.Server) -> ldap3.Connection:
         check_names=False,
         auto_escape=False,
         auto_encode=False,
+        auto_range=True,
         # Bounds the TLS handshake; from then on TimedSocket is exact.
         receive_timeout=math.ceil(settings.connect_seconds),
     )
@@ -264,11 +265,14 @@ def _reply(result: Mapping[str, Any], response: Sequence[Mapping[str, Any]] | No
 
 
 def _entry(item: Mapping[str, Any]) -> Entry:
+    # Active Directory shows so many values of an attribute at once (MS-ADTS, "Range Retrieval"):
+    # ldap3 asks on to the end (auto_range) and leaves the first part behind.
     return Entry(
         item["dn"],
         {
             name.lower(): tuple(v.decode("utf-8", errors="surrogateescape") for v in values)
             for name, values in item["raw_attributes"].items()
+            if ";range=" not in name
         },
     )
 
