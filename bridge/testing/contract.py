@@ -24,6 +24,7 @@ from bridge.testing.journeys import JOURNEYS, Journey, needs_access
 from bridge.testing.looking import LookingLaws
 from bridge.testing.manners import MannersLaws
 from bridge.testing.scanning import ScanningLaws
+from bridge.testing.together import TogetherLaws
 from bridge.testing.world import World
 
 
@@ -32,6 +33,7 @@ class BackendContract(
     CrossingLaws,
     LookingLaws,
     ScanningLaws,
+    TogetherLaws,
     AccessLaws,
     EnduringLaws,
     HostilityLaws,

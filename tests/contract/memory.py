@@ -28,6 +28,7 @@ from bridge.plugin import (
     InDoubt,
     Link,
     Member,
+    NotApplied,
     Observed,
     Operation,
     Plan,
@@ -209,6 +210,15 @@ class Memory:
         if not self.shelf.listening:
             raise InDoubt("the shelf said something that nobody heard")
         return Receipt(links=(self.link(row),) if row else ())
+
+    def execute_many(self, plans: Sequence[Plan]) -> Sequence[Receipt | NotApplied]:
+        outcomes: list[Receipt | NotApplied] = []
+        for plan in plans:
+            try:
+                outcomes.append(self.execute(plan))
+            except NotApplied as refusal:
+                outcomes.append(refusal)
+        return outcomes
 
     def do(self, step: Any) -> None:
         row = self.shelf.find(step.entity)

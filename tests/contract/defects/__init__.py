@@ -10,6 +10,7 @@ from tests.contract.defects import (
     looking,
     manners,
     scanning,
+    together,
 )
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "looking",
     "manners",
     "scanning",
+    "together",
 ]
