@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 from litestar import get
+from litestar.params import FromPath
 from litestar.response import Stream
 
 from bridge.admin.calls import Call, CallDependency
@@ -89,7 +90,7 @@ class WhyShape(msgspec.Struct, frozen=True):
 
 @get("/workspaces/{target_id:str}/access", summary="Who has access to a workspace")
 async def workspace_access(
-    call: CallDependency, target_id: str, after: After = None, limit: Limit = PAGE_DEFAULT
+    call: CallDependency, target_id: FromPath[str], after: After = None, limit: Limit = PAGE_DEFAULT
 ) -> AccessPage:
     """Return users with level and state, by id."""
     return await _page(call, WORKSPACE, target_id, after, limit)
@@ -97,39 +98,43 @@ async def workspace_access(
 
 @get("/folders/{target_id:str}/access", summary="Who has access to a folder")
 async def folder_access(
-    call: CallDependency, target_id: str, after: After = None, limit: Limit = PAGE_DEFAULT
+    call: CallDependency, target_id: FromPath[str], after: After = None, limit: Limit = PAGE_DEFAULT
 ) -> AccessPage:
     """Return users with level and state, by id."""
     return await _page(call, FOLDER, target_id, after, limit)
 
 
 @get("/workspaces/{target_id:str}/access.csv", summary="The same as a table")
-async def workspace_table(call: CallDependency, target_id: str) -> Stream:
+async def workspace_table(call: CallDependency, target_id: FromPath[str]) -> Stream:
     """Return everybody with access to a workspace as CSV (RFC 4180)."""
     return await _table(call, WORKSPACE, target_id)
 
 
 @get("/folders/{target_id:str}/access.csv", summary="The same as a table")
-async def folder_table(call: CallDependency, target_id: str) -> Stream:
+async def folder_table(call: CallDependency, target_id: FromPath[str]) -> Stream:
     """Return everybody with access to a folder as CSV (RFC 4180)."""
     return await _table(call, FOLDER, target_id)
 
 
 @get("/workspaces/{target_id:str}/access/{user:str}", summary="Why a user has access")
-async def workspace_why(call: CallDependency, target_id: str, user: str) -> WhyShape:
+async def workspace_why(
+    call: CallDependency, target_id: FromPath[str], user: FromPath[str]
+) -> WhyShape:
     """Return the chain of grants from a user (id or userName) to a workspace."""
     return await _why(call, WORKSPACE, target_id, user)
 
 
 @get("/folders/{target_id:str}/access/{user:str}", summary="Why a user has access")
-async def folder_why(call: CallDependency, target_id: str, user: str) -> WhyShape:
+async def folder_why(
+    call: CallDependency, target_id: FromPath[str], user: FromPath[str]
+) -> WhyShape:
     """Return the chain of grants from a user (id or userName) to a folder."""
     return await _why(call, FOLDER, target_id, user)
 
 
 @get("/users/{user:str}/access", summary="What a user has access to")
 async def user_access(
-    call: CallDependency, user: str, after: After = None, limit: Limit = PAGE_DEFAULT
+    call: CallDependency, user: FromPath[str], after: After = None, limit: Limit = PAGE_DEFAULT
 ) -> Page[TargetAccess]:
     """Return the workspaces and invite-only folders that a user (id or userName) has access to."""
     place, (key,) = call.place, decode_cursor(after, str) or ("",)

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 import msgspec
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from bridge.admin.calls import CallDependency
 from bridge.admin.pages import PAGE_DEFAULT, After, Limit, Page, decode_cursor, page_of
@@ -33,7 +33,7 @@ class AuditShape(msgspec.Struct, frozen=True):
 async def read_audit(
     call: CallDependency,
     installation: Annotated[
-        bool, Parameter(description="What concerns the whole installation instead.")
+        bool, QueryParameter(description="What concerns the whole installation instead.")
     ] = False,
     after: After = None,
     limit: Limit = PAGE_DEFAULT,

@@ -39,7 +39,7 @@ async def check_body(request: Request[Any, Any, Any]) -> None:
     body = await request.body()
     try:
         json.loads(body, object_pairs_hook=_once)
-        msgspec.json.decode(body, type=wanted.raw, strict=True)
+        msgspec.json.decode(body, type=wanted.annotation, strict=True)
     except (msgspec.ValidationError, Doubled) as error:
         raise _invalid(f"{error}.") from None
     except (ValueError, RecursionError):

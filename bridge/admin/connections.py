@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, delete, get, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from bridge.admin.bodies import Body
 from bridge.admin.calls import Call, CallDependency
@@ -108,7 +108,9 @@ async def list_connections(
 
 
 @post("/connections", summary="Make a connection")
-async def create_connection(call: CallDependency, data: NewConnection) -> Response[ConnectionShape]:
+async def create_connection(
+    call: CallDependency, data: JSONBody[NewConnection]
+) -> Response[ConnectionShape]:
     """Make a connection: one identity provider's way into the organization."""
     place, name = call.place, checked_name(data.name)
     if data.profile not in PROFILES:
@@ -138,7 +140,7 @@ async def list_tokens(
 
 
 @post("/tokens", summary="Make a token")
-async def create_token(call: CallDependency, data: NewToken) -> Response[TokenShape]:
+async def create_token(call: CallDependency, data: JSONBody[NewToken]) -> Response[TokenShape]:
     """Make a token of a connection. Its text is in this answer, and nowhere else."""
     place, expires = call.place, expiry(data.expires_days)
     scope = Scope.checked(data.read_only, data.types, data.networks)
@@ -168,7 +170,7 @@ async def create_token(call: CallDependency, data: NewToken) -> Response[TokenSh
 
 
 @delete("/tokens/{token_id:str}", summary="Revoke a token", status_code=204)
-async def revoke_token(call: CallDependency, token_id: str) -> Response[None]:
+async def revoke_token(call: CallDependency, token_id: FromPath[str]) -> Response[None]:
     """Revoke a token; every process refuses it within a second."""
     place = call.place
 
@@ -187,7 +189,8 @@ async def revoke_token(call: CallDependency, token_id: str) -> Response[None]:
 async def list_admin_tokens(
     call: CallDependency,
     of: Annotated[
-        str | None, Parameter(description="Id of an organization; the installation's without it.")
+        str | None,
+        QueryParameter(description="Id of an organization; the installation's without it."),
     ] = None,
     after: After = None,
     limit: Limit = PAGE_DEFAULT,
@@ -201,7 +204,7 @@ async def list_admin_tokens(
 
 @post("/admin_tokens", summary="Make an admin token")
 async def create_admin_token(
-    call: CallDependency, data: NewAdminToken
+    call: CallDependency, data: JSONBody[NewAdminToken]
 ) -> Response[AdminTokenShape]:
     """Make an admin token. Its text is in this answer, and nowhere else."""
     organization = _administered(call, data.organization)
@@ -224,8 +227,8 @@ async def create_admin_token(
 @delete("/admin_tokens/{token_id:str}", summary="Revoke an admin token", status_code=204)
 async def revoke_admin_token(
     call: CallDependency,
-    token_id: str,
-    of: Annotated[str | None, Parameter(description="Id of the token's organization.")] = None,
+    token_id: FromPath[str],
+    of: Annotated[str | None, QueryParameter(description="Id of the token's organization.")] = None,
 ) -> Response[None]:
     """Revoke an admin token. An organization's own cannot end its last live one of role admin."""
     organization, own = _administered(call, of), call.owner is not None

@@ -1,46 +1,27 @@
-"""`/v1/backends`, `/v1/deliveries` and `/v1/holds`: what the targets have, and what waits."""
+"""`/v1/deliveries` and `/v1/holds`: what the targets have, and what waits."""
 
 from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
 from litestar import Response, get, post
-from litestar.params import Parameter, QueryParameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
+from bridge.admin.backends import named_backend
 from bridge.admin.bodies import Body
-from bridge.admin.calls import CONNECTIONS_TOO, INSTALLATION_ONLY, ROLE, Call, CallDependency
+from bridge.admin.calls import CONNECTIONS_TOO, ROLE, Call, CallDependency
 from bridge.admin.pages import PAGE_DEFAULT, After, Limit, Page, decode_cursor, page_of
-from bridge.admin.shapes import time_of, time_or_none
+from bridge.admin.shapes import time_of
 from bridge.auth.admins import Role
 from bridge.core.changes import Cause
 from bridge.core.errors import NotFound, OperatorError
-from bridge.journal import attempts, backends, deliveries, holds, links, tenants, worklists
-from bridge.journal.admins import INSTALLATION
+from bridge.journal import attempts, deliveries, holds, links, tenants, worklists
 from bridge.journal.attempts import Tried
-from bridge.journal.backends import BackendRow
-from bridge.journal.deliveries import Delivery, Lag
+from bridge.journal.deliveries import Delivery
 from bridge.journal.holds import Ended, Hold
 from bridge.journal.store import Reader, Transaction
 
 OPERATOR = {ROLE: Role.OPERATOR}
-
-
-class BackendShape(msgspec.Struct, frozen=True):
-    """A backend; counts are the organization's where the token is of one.
-
-    `state`: active, paused, open (its circuit is, until `retry_at`) or disabled. `reason` says why,
-    to the installation only.
-    """
-
-    name: str
-    type: str
-    state: str
-    reason: str | None
-    retry_at: str | None
-    failures: int
-    pending: int
-    parked: int
-    oldest_seconds: float
 
 
 class DeliveryShape(msgspec.Struct, frozen=True):
@@ -129,45 +110,10 @@ class Replaying(Body, frozen=True):
     version: Annotated[int, msgspec.Meta(ge=1)]
 
 
-@get("/backends", summary="List backends")
-async def list_backends(call: CallDependency) -> Page[BackendShape]:
-    """Return every backend with its state and how far it is behind."""
-    rows = await call.read(lambda reader: [_backend(reader, call, one) for one in _known(reader)])
-    return Page(rows)
-
-
-@get("/backends/{name:str}", summary="Read a backend")
-async def read_backend(call: CallDependency, name: str) -> BackendShape:
-    """Return one backend."""
-    return await call.read(lambda reader: _backend(reader, call, _named(reader, name)))
-
-
-@post(
-    "/backends/{name:str}/pause",
-    summary="Pause a backend",
-    status_code=200,
-    opt={**OPERATOR, INSTALLATION_ONLY: True},
-)
-async def pause_backend(call: CallDependency, name: str) -> Response[BackendShape]:
-    """Stop delivering to a backend; its changes gather."""
-    return await _set_backend(call, name, "pause", backends.pause)
-
-
-@post(
-    "/backends/{name:str}/resume",
-    summary="Resume a backend",
-    status_code=200,
-    opt={**OPERATOR, INSTALLATION_ONLY: True},
-)
-async def resume_backend(call: CallDependency, name: str) -> Response[BackendShape]:
-    """Deliver to a backend again, also where its circuit was open or it was disabled."""
-    return await _set_backend(call, name, "resume", backends.resume)
-
-
 @get("/deliveries", summary="List what waits for a backend")
 async def list_deliveries(
     call: CallDependency,
-    backend: Annotated[str, Parameter(description="Name of the backend.")],
+    backend: Annotated[str, QueryParameter(description="Name of the backend.")],
     waiting: Annotated[Literal["pending", "parked"], QueryParameter(name="state")] = "pending",
     after: After = None,
     limit: Limit = PAGE_DEFAULT,
@@ -176,7 +122,7 @@ async def list_deliveries(
     place, key, parked = call.place, decode_cursor(after, int, str) or (-1, ""), waiting == "parked"
 
     def query(reader: Reader) -> list[Delivery]:
-        _named(reader, backend)
+        named_backend(reader, backend)
         return worklists.page(reader, place, backend, key, limit + 1, parked=parked)
 
     return page_of(
@@ -192,7 +138,7 @@ async def list_deliveries(
     summary="How a resource stands with every backend",
     opt={CONNECTIONS_TOO: True},
 )
-async def read_deliveries(call: CallDependency, resource_id: str) -> Standings:
+async def read_deliveries(call: CallDependency, resource_id: FromPath[str]) -> Standings:
     """Return state and versions by backend. A connection's own token may ask, too."""
     place = call.place
     found = await call.read(lambda reader: _stand(reader, place, resource_id))
@@ -204,8 +150,8 @@ async def read_deliveries(call: CallDependency, resource_id: str) -> Standings:
 @get("/deliveries/{resource_id:str}/attempts", summary="What was tried")
 async def read_attempts(
     call: CallDependency,
-    resource_id: str,
-    backend: Annotated[str, Parameter(description="Name of the backend.")],
+    resource_id: FromPath[str],
+    backend: Annotated[str, QueryParameter(description="Name of the backend.")],
 ) -> Page[AttemptShape]:
     """Return the last attempts at a resource in one backend, newest first."""
     place = call.place
@@ -220,7 +166,7 @@ async def read_attempts(
     opt=OPERATOR,
 )
 async def retry_delivery(
-    call: CallDependency, resource_id: str, data: OnBackend
+    call: CallDependency, resource_id: FromPath[str], data: JSONBody[OnBackend]
 ) -> Response[Standings]:
     """Try a parked or waiting delivery again."""
     return await _act(call, resource_id, data.backend, "retry", deliveries.retry)
@@ -233,7 +179,7 @@ async def retry_delivery(
     opt=OPERATOR,
 )
 async def skip_delivery(
-    call: CallDependency, resource_id: str, data: Skipping
+    call: CallDependency, resource_id: FromPath[str], data: JSONBody[Skipping]
 ) -> Response[Standings]:
     """Give up the parked version of a resource, or all but the last; it is never delivered."""
     verb = deliveries.skip_to_latest if data.to_latest else deliveries.skip
@@ -247,7 +193,7 @@ async def skip_delivery(
     opt=OPERATOR,
 )
 async def replay_delivery(
-    call: CallDependency, resource_id: str, data: Replaying
+    call: CallDependency, resource_id: FromPath[str], data: JSONBody[Replaying]
 ) -> Response[Standings]:
     """Deliver a resource again from a version on."""
 
@@ -277,53 +223,6 @@ async def reject_hold(call: CallDependency) -> Response[EndedShape]:
     return await _end_hold(call, holds.reject)
 
 
-def _known(reader: Reader) -> list[BackendRow]:
-    return backends.every(reader)
-
-
-def _named(reader: Reader, name: str) -> BackendRow:
-    for one in _known(reader):
-        if one.name == name:
-            return one
-    raise OperatorError(
-        "BRG-BACKEND-UNKNOWN",
-        f"There is no backend {name!r}.",
-        "Look it up in the list of backends.",
-    )
-
-
-def _backend(reader: Reader, call: Call, one: BackendRow) -> BackendShape:
-    whole = call.owner is None
-    lag: Lag = (
-        deliveries.lag(reader, one.name)
-        if call.owner is None
-        else worklists.lag(reader, call.owner, one.name)
-    )
-    return BackendShape(
-        name=one.name,
-        type=one.type,
-        state=one.state,
-        reason=one.reason if whole else None,
-        retry_at=time_or_none(one.retry_at),
-        failures=one.failures,
-        pending=lag.pending,
-        parked=lag.parked,
-        oldest_seconds=round(lag.oldest_seconds, 3),
-    )
-
-
-async def _set_backend(
-    call: Call, name: str, action: str, verb: Callable[[Transaction, str], bool]
-) -> Response[BackendShape]:
-    def unit(tx: Transaction, cause: Cause) -> BackendShape:
-        _named(tx, name)
-        verb(tx, name)
-        tenants.audit(tx, INSTALLATION, cause, f"backend.{action}", f"backend/{name}", {})
-        return _backend(tx, call, _named(tx, name))
-
-    return await call.change(unit, lambda shape: shape)
-
-
 async def _act(
     call: Call,
     resource_id: str,
@@ -334,7 +233,7 @@ async def _act(
     place = call.place
 
     def unit(tx: Transaction, cause: Cause) -> Standings:
-        _named(tx, backend)
+        named_backend(tx, backend)
         if not verb(tx, backend, place, resource_id):
             raise OperatorError(
                 "BRG-DELIVERY-NONE",
@@ -402,10 +301,6 @@ def _hold(one: Hold) -> HoldShape:
 
 
 HANDLERS = [
-    list_backends,
-    read_backend,
-    pause_backend,
-    resume_backend,
     list_deliveries,
     read_deliveries,
     read_attempts,

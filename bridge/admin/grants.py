@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 
 import msgspec
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from bridge.admin.bodies import Body
 from bridge.admin.calls import CallDependency
@@ -78,8 +78,10 @@ def show(grant: Grant) -> GrantShape:
 @get("/grants", summary="List grants")
 async def list_grants(
     call: CallDependency,
-    target: Annotated[str | None, Parameter(description="Only on this one, by id.")] = None,
-    subject: Annotated[str | None, Parameter(description="Only of this group or user.")] = None,
+    target: Annotated[str | None, QueryParameter(description="Only on this one, by id.")] = None,
+    subject: Annotated[
+        str | None, QueryParameter(description="Only of this group or user.")
+    ] = None,
     after: After = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> Page[GrantShape]:
@@ -92,7 +94,7 @@ async def list_grants(
 
 
 @post("/grants", summary="Give a grant")
-async def give_grant(call: CallDependency, data: NewGrant) -> Response[GrantShape]:
+async def give_grant(call: CallDependency, data: JSONBody[NewGrant]) -> Response[GrantShape]:
     """Grant a level to a group or a user; whom it reaches is pending until the first click."""
     place = call.place
     if (data.group is None) == (data.user is None):
@@ -111,7 +113,7 @@ async def give_grant(call: CallDependency, data: NewGrant) -> Response[GrantShap
 
 
 @get("/grants/{grant_id:str}", summary="Read a grant")
-async def read_grant(call: CallDependency, grant_id: str) -> GrantShape:
+async def read_grant(call: CallDependency, grant_id: FromPath[str]) -> GrantShape:
     """Return one grant."""
     place = call.place
     return show(await call.read(lambda reader: grants.find(reader, place, grant_id)))
@@ -119,7 +121,7 @@ async def read_grant(call: CallDependency, grant_id: str) -> GrantShape:
 
 @patch("/grants/{grant_id:str}", summary="Change a grant's level")
 async def change_grant(
-    call: CallDependency, grant_id: str, data: GrantChange
+    call: CallDependency, grant_id: FromPath[str], data: JSONBody[GrantChange]
 ) -> Response[GrantShape]:
     """Give a grant another level; who is a member stays one."""
     place, level = call.place, Level(data.level)
@@ -129,7 +131,7 @@ async def change_grant(
 
 
 @delete("/grants/{grant_id:str}", summary="Take a grant", status_code=204)
-async def take_grant(call: CallDependency, grant_id: str) -> Response[None]:
+async def take_grant(call: CallDependency, grant_id: FromPath[str]) -> Response[None]:
     """Take a grant; whom no other one reaches loses access."""
     place = call.place
     return await call.change(

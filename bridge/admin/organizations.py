@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Response, get, patch, post
+from litestar.params import FromPath, JSONBody
 
 from bridge.admin.bodies import Body
 from bridge.admin.calls import INSTALLATION_ONLY, CallDependency
@@ -64,7 +65,9 @@ async def list_organizations(
 
 
 @post("/organizations", summary="Make an organization", opt={INSTALLATION_ONLY: True})
-async def create_organization(call: CallDependency, data: Named) -> Response[OrganizationShape]:
+async def create_organization(
+    call: CallDependency, data: JSONBody[Named]
+) -> Response[OrganizationShape]:
     """Make an organization."""
     name = checked_name(data.name)
     return await call.change(
@@ -75,14 +78,16 @@ async def create_organization(call: CallDependency, data: Named) -> Response[Org
 
 
 @get("/organizations/{organization_id:str}", summary="Read an organization")
-async def read_organization(call: CallDependency, organization_id: str) -> OrganizationShape:
+async def read_organization(
+    call: CallDependency, organization_id: FromPath[str]
+) -> OrganizationShape:
     """Return one organization."""
     return show(await call.read(lambda reader: _visible(reader, call.owner, organization_id)))
 
 
 @patch("/organizations/{organization_id:str}", summary="Rename an organization")
 async def rename_organization(
-    call: CallDependency, organization_id: str, data: Named
+    call: CallDependency, organization_id: FromPath[str], data: JSONBody[Named]
 ) -> Response[OrganizationShape]:
     """Give an organization another name."""
     name = checked_name(data.name)

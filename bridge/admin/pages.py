@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Generic, TypeVar
 
 import msgspec
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from bridge.core.errors import OperatorError
 
@@ -18,9 +18,9 @@ PAGE_DEFAULT = 100
 PAGE_LIMIT = 1000
 """Rows on one page: unless asked for, and at most."""
 
-Limit = Annotated[int, Parameter(ge=1, le=PAGE_LIMIT, description="Rows on the page.")]
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_LIMIT, description="Rows on the page.")]
 After = Annotated[
-    str | None, Parameter(description="`next` of the page before; the first page without it.")
+    str | None, QueryParameter(description="`next` of the page before; the first page without it.")
 ]
 
 

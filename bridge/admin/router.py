@@ -17,6 +17,7 @@ from bridge import __version__
 from bridge.admin import (
     access,
     auditing,
+    backends,
     connections,
     delivering,
     events,
@@ -36,7 +37,8 @@ MOUNT = "/v1"
 HANDLERS: Sequence[Any] = [
     handler
     for part in (
-        *(organizations, connections, targets, grants, access, delivering, events, auditing),
+        *(organizations, connections, targets, grants, access, backends, delivering, events),
+        auditing,
     )
     for handler in part.HANDLERS
 ]

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import attrs
 import msgspec
 from litestar import Response, delete, get, patch, post
-from litestar.params import Parameter
+from litestar.params import FromPath, JSONBody, QueryParameter
 
 from bridge.admin.bodies import Body
 from bridge.admin.calls import ROLE, CallDependency
@@ -116,7 +116,9 @@ async def list_workspaces(
 
 
 @post("/workspaces", summary="Make a workspace")
-async def create_workspace(call: CallDependency, data: NewWorkspace) -> Response[WorkspaceShape]:
+async def create_workspace(
+    call: CallDependency, data: JSONBody[NewWorkspace]
+) -> Response[WorkspaceShape]:
     """Make a workspace."""
     place, name = call.place, checked_name(data.name)
     return await call.change(
@@ -125,7 +127,7 @@ async def create_workspace(call: CallDependency, data: NewWorkspace) -> Response
 
 
 @get("/workspaces/{target_id:str}", summary="Read a workspace")
-async def read_workspace(call: CallDependency, target_id: str) -> WorkspaceShape:
+async def read_workspace(call: CallDependency, target_id: FromPath[str]) -> WorkspaceShape:
     """Return one workspace."""
     place = call.place
     return show_workspace(await call.read(lambda r: of_type(r, place, WORKSPACE, target_id)))
@@ -133,7 +135,7 @@ async def read_workspace(call: CallDependency, target_id: str) -> WorkspaceShape
 
 @patch("/workspaces/{target_id:str}", summary="Rename a workspace")
 async def rename_workspace(
-    call: CallDependency, target_id: str, data: NewWorkspace
+    call: CallDependency, target_id: FromPath[str], data: JSONBody[NewWorkspace]
 ) -> Response[WorkspaceShape]:
     """Give a workspace another name."""
     place, name = call.place, checked_name(data.name)
@@ -146,7 +148,7 @@ async def rename_workspace(
 
 
 @delete("/workspaces/{target_id:str}", summary="Delete a workspace", status_code=204)
-async def delete_workspace(call: CallDependency, target_id: str) -> Response[None]:
+async def delete_workspace(call: CallDependency, target_id: FromPath[str]) -> Response[None]:
     """Delete a workspace with its folders and every grant on them."""
     return await _delete(call, WORKSPACE, target_id)
 
@@ -154,7 +156,7 @@ async def delete_workspace(call: CallDependency, target_id: str) -> Response[Non
 @get("/folders", summary="List the folders of a workspace")
 async def list_folders(
     call: CallDependency,
-    workspace: Annotated[str, Parameter(description="Id of the workspace.")],
+    workspace: Annotated[str, QueryParameter(description="Id of the workspace.")],
     after: After = None,
     limit: Limit = PAGE_DEFAULT,
 ) -> Page[FolderShape]:
@@ -169,7 +171,7 @@ async def list_folders(
 
 
 @post("/folders", summary="Make a folder")
-async def create_folder(call: CallDependency, data: NewFolder) -> Response[FolderShape]:
+async def create_folder(call: CallDependency, data: JSONBody[NewFolder]) -> Response[FolderShape]:
     """Make a folder in a workspace, or in a folder of it."""
     place, name = call.place, checked_name(data.name)
     return await call.change(
@@ -184,7 +186,7 @@ async def create_folder(call: CallDependency, data: NewFolder) -> Response[Folde
 
 
 @get("/folders/{target_id:str}", summary="Read a folder")
-async def read_folder(call: CallDependency, target_id: str) -> FolderShape:
+async def read_folder(call: CallDependency, target_id: FromPath[str]) -> FolderShape:
     """Return one folder."""
     place = call.place
     return show_folder(await call.read(lambda r: of_type(r, place, FOLDER, target_id)))
@@ -192,7 +194,7 @@ async def read_folder(call: CallDependency, target_id: str) -> FolderShape:
 
 @patch("/folders/{target_id:str}", summary="Rename, move or share a folder")
 async def change_folder(
-    call: CallDependency, target_id: str, data: FolderChange
+    call: CallDependency, target_id: FromPath[str], data: JSONBody[FolderChange]
 ) -> Response[FolderShape]:
     """Give a folder another name, place or access; what is not named stays."""
     place = call.place
@@ -212,19 +214,23 @@ async def change_folder(
 
 
 @delete("/folders/{target_id:str}", summary="Delete a folder", status_code=204)
-async def delete_folder(call: CallDependency, target_id: str) -> Response[None]:
+async def delete_folder(call: CallDependency, target_id: FromPath[str]) -> Response[None]:
     """Delete a folder with the folders in it and every grant on them."""
     return await _delete(call, FOLDER, target_id)
 
 
 @post("/workspaces/{target_id:str}/join", summary="First click", opt={ROLE: Role.OPERATOR})
-async def join_workspace(call: CallDependency, target_id: str, data: Click) -> Response[Joined]:
+async def join_workspace(
+    call: CallDependency, target_id: FromPath[str], data: JSONBody[Click]
+) -> Response[Joined]:
     """Make a pending user a member of a workspace."""
     return await _join(call, WORKSPACE, target_id, data)
 
 
 @post("/folders/{target_id:str}/join", summary="First click", opt={ROLE: Role.OPERATOR})
-async def join_folder(call: CallDependency, target_id: str, data: Click) -> Response[Joined]:
+async def join_folder(
+    call: CallDependency, target_id: FromPath[str], data: JSONBody[Click]
+) -> Response[Joined]:
     """Make a pending user a member of an invite-only folder, or of what a team folder is in."""
     return await _join(call, FOLDER, target_id, data)
 
@@ -238,7 +244,9 @@ async def _delete(call: CallDependency, type_: str, target_id: str) -> Response[
     )
 
 
-async def _join(call: CallDependency, type_: str, target_id: str, data: Click) -> Response[Joined]:
+async def _join(
+    call: CallDependency, type_: str, target_id: str, data: JSONBody[Click]
+) -> Response[Joined]:
     place = call.place
 
     def unit(tx: Any, cause: Any) -> Any:

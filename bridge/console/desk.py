@@ -5,10 +5,11 @@ Rule: a handler gets it as `desk`; what blocks is called through `desk.run`, in 
 
 import asyncio
 from collections.abc import Callable
-from typing import Annotated, Any, TypeVar
+from typing import Any, TypeVar
 
 import attrs
-from litestar.params import Dependency
+from litestar.di import NamedDependency
+from litestar.params import SkipValidation
 
 from bridge.auth.authorizing import Authorizing
 from bridge.auth.issuing import Issuing
@@ -35,4 +36,4 @@ class Desk:
         return await asyncio.to_thread(function, *arguments)
 
 
-DeskDependency = Annotated[Desk, Dependency(skip_validation=True)]
+DeskDependency = NamedDependency[SkipValidation[Desk]]
