@@ -36,7 +36,6 @@ class Job:
     round: int
     seen: Observed | None = None
     started: float = 0.0
-    abandoned: bool = False
     lead: Entity | None = None
 
     @property

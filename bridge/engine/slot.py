@@ -78,8 +78,6 @@ class Slot:
             if self._abandoned or not jobs or jobs[0].started >= before:
                 return []
             self._abandoned = True
-            for job in jobs:
-                job.abandoned = True
             return jobs
 
     def _work(self) -> None:

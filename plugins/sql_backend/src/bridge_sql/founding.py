@@ -9,15 +9,19 @@ must bear that.
 Rule: tables are made and altered here and nowhere else, and mapped ones never get here.
 """
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Iterator, Sequence
 
-from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, select
+from sqlalchemy import Column, Connection, Integer, MetaData, Table, inspect, select, text
 from sqlalchemy.exc import DBAPIError
 
 from bridge.plugin import BackendDown
 from bridge_sql.tables import managed
 
 VERSION_TABLE = "bridge_schema"
+
+LOCK_SECONDS = 5
+"""How long one waits for another that makes the tables at this moment."""
 
 Version = Callable[[Connection, str | None], None]
 
@@ -45,7 +49,9 @@ def upgrade(
         )
     for number in range(began, newest):
         try:
-            _lead(connection, schema, versions[number], number)
+            with _alone(connection):
+                if _version(connection, schema) == number:
+                    _lead(connection, schema, versions[number], number)
         except DBAPIError:
             # Another slot was faster; if it was not that, the version is still the old one.
             connection.rollback()
@@ -78,6 +84,22 @@ def _lead(connection: Connection, schema: str | None, version: Version, number: 
         version(connection, schema)
         connection.execute(table.delete())
         connection.execute(table.insert().values(version=number + 1))
+
+
+@contextlib.contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Keep others from the tables where the database cannot make them in a transaction."""
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        yield
+        return
+    lock = {"name": VERSION_TABLE, "seconds": LOCK_SECONDS}
+    connection.execute(text("SELECT GET_LOCK(:name, :seconds)"), lock)
+    try:
+        connection.rollback()
+        yield
+    finally:
+        connection.execute(text("SELECT RELEASE_LOCK(:name)"), lock)
+        connection.rollback()
 
 
 def _version(connection: Connection, schema: str | None) -> int:
