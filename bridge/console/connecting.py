@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from bridge.auth import tokens
 from bridge.auth.tokens import Minted
@@ -36,13 +37,15 @@ class Connected:
 
 
 @get(PLACE, include_in_schema=False)
-async def connections(request: Ask, desk: DeskDependency, organization_id: str) -> Response[str]:
+async def connections(
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str]
+) -> Response[str]:
     return await _page(await enter(request, desk, organization_id), desk, made=None)
 
 
 @post(PLACE + "/{connection_id:str}/tokens", include_in_schema=False)
 async def make_token(
-    request: Ask, desk: DeskDependency, organization_id: str, connection_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], connection_id: FromPath[str]
 ) -> Response[str]:
     room, _fields = await submitted(request, desk, organization_id)
 
@@ -62,7 +65,7 @@ async def make_token(
 
 @post(PLACE + "/tokens/{token_id:str}/revoke", include_in_schema=False)
 async def end_token(
-    request: Ask, desk: DeskDependency, organization_id: str, token_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], token_id: FromPath[str]
 ) -> Response[Any]:
     room, _fields = await submitted(request, desk, organization_id)
     await room.write(lambda tx, place, cause: tenants.revoke_token(tx, place, token_id, cause))

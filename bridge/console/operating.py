@@ -8,6 +8,7 @@ from typing import Any
 
 import attrs
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from bridge.auth.admins import Role
 from bridge.console.desk import DeskDependency
@@ -55,7 +56,9 @@ class Story:
 
 
 @get(PLACE, include_in_schema=False)
-async def behind(request: Ask, desk: DeskDependency, organization_id: str) -> Response[str]:
+async def behind(
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str]
+) -> Response[str]:
     room = await enter(request, desk, organization_id)
 
     def found(reader: Reader, place: str) -> tuple[list[Behind], Hold | None]:
@@ -68,7 +71,7 @@ async def behind(request: Ask, desk: DeskDependency, organization_id: str) -> Re
 
 @get(PLACE + "/{resource_id:str}", include_in_schema=False)
 async def story(
-    request: Ask, desk: DeskDependency, organization_id: str, resource_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], resource_id: FromPath[str]
 ) -> Response[str]:
     room = await enter(request, desk, organization_id)
     found = await room.read(lambda reader, place: _story(reader, place, resource_id))
@@ -77,7 +80,11 @@ async def story(
 
 @post(PLACE + "/{resource_id:str}/{verb:str}", include_in_schema=False)
 async def act(
-    request: Ask, desk: DeskDependency, organization_id: str, resource_id: str, verb: str
+    request: Ask,
+    desk: DeskDependency,
+    organization_id: FromPath[str],
+    resource_id: FromPath[str],
+    verb: FromPath[str],
 ) -> Response[Any]:
     room, fields = await submitted(request, desk, organization_id)
     do = _VERBS.get(verb)
@@ -101,7 +108,7 @@ async def act(
 
 @post(ORGANIZATION + "/hold/{verb:str}", include_in_schema=False)
 async def end_hold(
-    request: Ask, desk: DeskDependency, organization_id: str, verb: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], verb: FromPath[str]
 ) -> Response[Any]:
     room, _fields = await submitted(request, desk, organization_id)
     end = _ENDS.get(verb)
@@ -115,7 +122,9 @@ async def end_hold(
 
 
 @get(ORGANIZATION + "/audit", include_in_schema=False)
-async def audit(request: Ask, desk: DeskDependency, organization_id: str) -> Response[str]:
+async def audit(
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str]
+) -> Response[str]:
     room = await enter(request, desk, organization_id)
     at, _, sequence = dict(query(request)).get("after", "").partition("-")
     after = (int(at), int(sequence)) if at.isdecimal() and sequence.isdecimal() else None

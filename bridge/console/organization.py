@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import attrs
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from bridge.console.desk import DeskDependency
 from bridge.console.pages import page, see
@@ -66,7 +67,9 @@ async def home(request: Ask, desk: DeskDependency) -> Response[Any]:
 
 
 @get(ORGANIZATION, include_in_schema=False)
-async def overview(request: Ask, desk: DeskDependency, organization_id: str) -> Response[str]:
+async def overview(
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str]
+) -> Response[str]:
     room = await enter(request, desk, organization_id)
     asked = dict(query(request))
     after = asked.get("workspaces", ""), asked.get("groups", "")
@@ -75,7 +78,9 @@ async def overview(request: Ask, desk: DeskDependency, organization_id: str) -> 
 
 
 @post(ORGANIZATION + "/workspaces", include_in_schema=False)
-async def add_workspace(request: Ask, desk: DeskDependency, organization_id: str) -> Response[None]:
+async def add_workspace(
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str]
+) -> Response[None]:
     room, fields = await submitted(request, desk, organization_id)
     made = await room.write(
         lambda tx, place, cause: targets.create_workspace(tx, place, name_in(fields), cause)
@@ -85,7 +90,7 @@ async def add_workspace(request: Ask, desk: DeskDependency, organization_id: str
 
 @get(GROUP, include_in_schema=False)
 async def manage(
-    request: Ask, desk: DeskDependency, organization_id: str, group_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], group_id: FromPath[str]
 ) -> Response[str]:
     room = await enter(request, desk, organization_id)
     after = dict(query(request)).get("workspaces", "")
@@ -109,7 +114,7 @@ async def manage(
 
 @post(GROUP, include_in_schema=False)
 async def save_group(
-    request: Ask, desk: DeskDependency, organization_id: str, group_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], group_id: FromPath[str]
 ) -> Response[None]:
     room, fields = await submitted(request, desk, organization_id)
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import attrs
 from litestar import Response, get, post
+from litestar.params import FromPath
 
 from bridge.console.desk import DeskDependency
 from bridge.console.organization import LEVELS, ORGANIZATION, ROWS, name_in, set_level
@@ -47,7 +48,7 @@ class Inside:
     include_in_schema=False,
 )
 async def show(
-    request: Ask, desk: DeskDependency, organization_id: str, target_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], target_id: FromPath[str]
 ) -> Response[str]:
     room = await enter(request, desk, organization_id)
     found = await room.read(lambda reader, place: _inside(reader, place, target_id))
@@ -56,7 +57,7 @@ async def show(
 
 @post(ORGANIZATION + "/workspaces/{target_id:str}/folders", include_in_schema=False)
 async def add_folder(
-    request: Ask, desk: DeskDependency, organization_id: str, target_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], target_id: FromPath[str]
 ) -> Response[None]:
     room, fields = await submitted(request, desk, organization_id)
     made = await room.write(
@@ -75,7 +76,7 @@ async def add_folder(
 
 @post(ORGANIZATION + "/targets/{target_id:str}", include_in_schema=False)
 async def edit(
-    request: Ask, desk: DeskDependency, organization_id: str, target_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], target_id: FromPath[str]
 ) -> Response[None]:
     room, fields = await submitted(request, desk, organization_id)
 
@@ -90,7 +91,7 @@ async def edit(
 
 @post(ORGANIZATION + "/targets/{target_id:str}/delete", include_in_schema=False)
 async def remove(
-    request: Ask, desk: DeskDependency, organization_id: str, target_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], target_id: FromPath[str]
 ) -> Response[None]:
     room, _fields = await submitted(request, desk, organization_id)
 
@@ -106,7 +107,7 @@ async def remove(
 
 @post(ORGANIZATION + "/targets/{target_id:str}/grants", include_in_schema=False)
 async def share(
-    request: Ask, desk: DeskDependency, organization_id: str, target_id: str
+    request: Ask, desk: DeskDependency, organization_id: FromPath[str], target_id: FromPath[str]
 ) -> Response[None]:
     room, fields = await submitted(request, desk, organization_id)
 
