@@ -40,16 +40,21 @@ _COMMANDS = {
     "token": ("tenants:token", "API tokens of connections."),
     "account": ("people:account", "People who administer."),
     "client": ("people:client", "Identity providers that connect by OAuth 2.0."),
+    "admin": ("admins:admin", "Tokens for the admin API."),
+    "workspace": ("places:workspace", "Workspaces."),
+    "folder": ("places:folder", "Folders of workspaces."),
+    "grant": ("access:grant", "Levels on workspaces and folders, for groups and users."),
+    "access": ("access:access", "Who has access to what, and why."),
     "backend": ("delivering:backend", "Backends: state, lag, pause, resume."),
     "deliveries": ("delivering:deliveries", "What is not delivered yet, and what to do about it."),
     "plan": ("planning:plan", "Show what would be written to a backend next."),
     "import": ("reconciling:import_", "Make resources of what a target holds already."),
     "reconcile": ("reconciling:reconcile", "Show how a target differs, and put it right."),
+    "db": ("db:db", "The journal: upgrade, check, backup, restore, copy."),
     "simulate": ("simulate:app", "Play an identity provider against a running bridge."),
     "explain": ("inspecting:explain", "Explain an error code."),
     "config": ("inspecting:config", "The configuration in effect, and its schema."),
     "plugin": ("plugins:plugin", "Backend plugins: list them, make one, try one."),
-    "db": ("db:db", "The journal: upgrade, check, backup, restore, copy."),
 }
 
 
