@@ -22,7 +22,7 @@ from bridge.core.changes import Cause
 from bridge.core.errors import Unauthorized
 from bridge.core.secret import Secret
 from bridge.journal import tenants
-from bridge.journal.store import Journal, Transaction
+from bridge.journal.store import Journal, Reader, Transaction
 from bridge.journal.tenants import ANYTHING, Connection, Scope, Token
 
 PREFIX = "brg"
@@ -207,12 +207,14 @@ class Authenticator:
         return (bearer, *basic)
 
     def _looked_up(self, public: str, offered: str) -> Caller | None:
-        token, now = self._journal.read_now(
-            lambda reader: (tenants.find_token(reader, public), reader.now)
-        )
-        # Compared in every case, so that an unknown id takes as long as a wrong secret.
-        matches = hmac.compare_digest(token.digest if token else _NO_DIGEST, offered)
-        if token is None or not matches or not _usable(token, now):
+        def query(reader: Reader) -> tuple[Token | None, int]:
+            kept = tenants.find_digest(reader, public)
+            # Compared in every case, so that an unknown id takes as long as a wrong secret.
+            matches = hmac.compare_digest(kept or _NO_DIGEST, offered)
+            return tenants.find_token(reader, public) if matches else None, reader.now
+
+        token, now = self._journal.read_now(query)
+        if token is None or not _usable(token, now):
             return None
         if token.last_used is None or now - token.last_used >= USE_NOTED_SECONDS * 1_000_000:
             self._note_use(token.id)

