@@ -2,7 +2,6 @@
 
 import base64
 from pathlib import Path
-from typing import Any
 
 import pytest
 from standardwebhooks.webhooks import Webhook
@@ -17,34 +16,20 @@ OLD = SECRET
 NEW = "whsec_" + base64.b64encode(bytes(range(32))).decode()
 
 
-class Keys:
-    """Verifies with any of the secrets that a receiver knows at the time."""
-
-    def __init__(self, *secrets: str) -> None:
-        self.known = [Webhook(secret) for secret in secrets]
-
-    def verify(self, body: bytes, headers: dict[str, str]) -> Any:
-        for last, key in enumerate(self.known, 1 - len(self.known)):
-            try:
-                return key.verify(body, headers)
-            except Exception:
-                if last == 0:
-                    raise
-        return None
-
-
 @pytest.mark.parametrize("ended", ["asked to stop", "killed"])
 def test_F25_no_event_is_unverifiable_while_the_secret_changes(tmp_path: Path, ended: str) -> None:
     with receivers(1) as (receiver,):
         people: list[str] = []
+        with quickstart(tmp_path / "bridge"):
+            path = tmp_path / "bridge" / "bridge.toml"
 
         def run(*lines: str, secret: str, hurried: bool = True) -> None:
-            path = tmp_path / "bridge" / "bridge.toml"
-            if path.exists():
-                before = path.read_text().partition(f"\n{MARK}\n")[0]
-                path.write_text(before + table("crm", receiver.url, *lines, secret=secret))
+            before = path.read_text().partition(f"\n{MARK}\n")[0]
+            path.write_text(before + table("crm", receiver.url, *lines, secret=secret))
             with quickstart(tmp_path / "bridge") as bridge, client(bridge) as scim:
+                had = len(receiver.received) + len(receiver.refused)
                 people.extend(provision(scim, f"user{len(people)}") for _ in range(20))
+                eventually(lambda: len(receiver.received) + len(receiver.refused) > had)
                 if not hurried:
                     eventually(lambda: set(people) <= {id_ for _, id_ in told(receiver)})
                 if ended == "killed":
@@ -53,12 +38,9 @@ def test_F25_no_event_is_unverifiable_while_the_secret_changes(tmp_path: Path, e
                 else:
                     assert bridge.stop() == 0
 
-        run(secret=OLD)  # makes the installation
-        receiver.verifier = Keys(OLD)  # type: ignore[assignment]
         run(secret=OLD)
-        receiver.verifier = Keys(OLD, NEW)  # type: ignore[assignment]
         run(f'old_secrets = ["{OLD}"]', secret=NEW)
-        receiver.verifier = Keys(NEW)  # type: ignore[assignment]
+        receiver.verifier = Webhook(NEW)
         run(f'old_secrets = ["{OLD}"]', secret=NEW)
         run(secret=NEW, hurried=False)
         assert receiver.refused == []

@@ -78,6 +78,40 @@ def test_an_endpoint_that_is_gone_is_left_alone_until_it_is_resumed(tmp_path: Pa
             assert last["milliseconds"] > 0
 
 
+SCHEMAS = """
+[[schemas]]
+id = "urn:example:scim:schemas:1.0:Badge"
+name = "Badge"
+attributes = [{ name = "number", required = true }, { name = "pin", returned = "never" }]
+
+[[resource_types]]
+name = "Badge"
+endpoint = "/Badges"
+schema = "urn:example:scim:schemas:1.0:Badge"
+"""
+
+
+def test_what_is_never_returned_is_never_told(tmp_path: Path) -> None:
+    badge = {"schemas": ["urn:example:scim:schemas:1.0:Badge"], "number": "7", "pin": "c4n4ry"}
+    with receivers(1) as (receiver,):
+        more = SCHEMAS + table("crm", receiver.url)
+        with quickstart(tmp_path / "bridge", more=more) as bridge, client(bridge) as scim:
+            answer = scim.post("/Badges", json=badge)
+            assert answer.status_code == 201, answer.text
+            key = answer.json()["id"]
+            scim.put(f"/Badges/{key}", json={**badge, "pin": "c4n4ry-2"})
+            eventually(lambda: len(receiver.received) == 2)
+            created, updated = (one.event for one in receiver.received)
+            assert created["type"] == "badge.created"
+            assert created["data"]["attributes"] == {"number": "7"}
+            assert (updated["data"]["version"], updated["data"]["changed"]) == (2, [])
+            bridge.command("backend", "pause", "crm")
+            scim.put(f"/Badges/{key}", json={**badge, "number": "8", "pin": "c4n4ry-3"})
+            shown = bridge.command("plan", "crm")
+            assert '"number": "8"' in shown
+            assert "c4n4ry" not in shown
+
+
 def tried(bridge: Bridge, id_: str) -> list[dict[str, Any]]:
     (one,) = [one for one in bridge.json("deliveries", "show", id_) if one["backend"] == "crm"]
     return [each for each in one["tried"] if each["outcome"] != "Disable"]
