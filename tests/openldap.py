@@ -30,6 +30,9 @@ from testcontainers.core.container import DockerContainer
 START_SLAPD = Path(__file__).parents[1] / "deploy" / "openldap" / "start-slapd"
 IMAGE = "directory-bridge-test-openldap"
 SUFFIX = "dc=example,dc=org"
+CLIENT_FILE = "client.pem"
+"""Beside `ca_file`: certificate and key of a client called `bridge`, for who asks for one."""
+
 START_SECONDS = 90.0
 TOOL_SECONDS = 60.0
 
@@ -353,6 +356,8 @@ def new_server(folder: Path, extra: str) -> tuple[dict[str, str], Path]:
     folder.mkdir(parents=True, exist_ok=True)
     ca_file = folder / "ca.pem"
     authority.cert_pem.write_to_path(ca_file)
+    client = authority.issue_cert("bridge.example.org", common_name="bridge")
+    client.private_key_and_cert_chain_pem.write_to_path(folder / CLIENT_FILE)
     environment = {
         "SLAPD_SUFFIX": SUFFIX,
         "SLAPD_ADMIN_PASSWORD": secrets.token_urlsafe(16),

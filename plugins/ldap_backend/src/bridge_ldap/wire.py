@@ -229,7 +229,11 @@ class _VerifiedTls(ldap3.Tls):
 
 
 def _connection(settings: Settings, server: ldap3.Server) -> ldap3.Connection:
-    proof: dict[str, Any] = {"authentication": ldap3.SASL, "sasl_mechanism": ldap3.EXTERNAL}
+    proof: dict[str, Any] = {
+        "authentication": ldap3.SASL,
+        "sasl_mechanism": ldap3.EXTERNAL,
+        "sasl_credentials": "",  # as whom the certificate says: none at all would ask for more
+    }
     if settings.bind == "simple" and settings.bind_password:
         proof = {"user": settings.bind_dn, "password": settings.bind_password.reveal()}
     return ldap3.Connection(
