@@ -70,9 +70,9 @@ class Attempt:
     """How it went.
 
     `looked`: the target was read first. `answered`: it replied. `wrote`: it may be written to.
-    `unsure`: an unexpected error left the target in a state that nobody knows. `missing` are the
-    references without a link, where the outcome waits for one. `answer` is what the target said;
-    `seconds` is how long it took; `adopted`, that a rule gave it what others had made.
+    `broke`: the plugin raised what is no outcome. `missing` are the references without a link,
+    where the outcome waits for one. `answer` is what the target said; `seconds` is how long it
+    took; `adopted`, that a rule gave it what others had made.
     """
 
     outcome: Outcome | Moving | Undone
@@ -81,11 +81,16 @@ class Attempt:
     looked: bool = False
     answered: bool = False
     wrote: bool = False
-    unsure: bool = False
+    broke: bool = False
     missing: frozenset[str] = frozenset()
     answer: str = ""
     seconds: float = 0.0
     adopted: bool = False
+
+    @property
+    def unsure(self) -> bool:
+        """Whether the plugin broke while writing: nobody knows what the target holds."""
+        return self.broke and self.wrote
 
 
 def attempt(
@@ -121,7 +126,7 @@ def attempt(
         except NotApplied as error:
             return not_applied(error, work, progress)
     except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is not ours either
-        return Attempt(RetryLater(unexpected(error)), wrote=progress.wrote, unsure=progress.wrote)
+        return Attempt(RetryLater(unexpected(error)), wrote=progress.wrote, broke=True)
 
 
 def gather(

@@ -18,7 +18,7 @@ import attrs
 import structlog
 
 from bridge.core.delivery import SETTLED_SECONDS
-from bridge.core.errors import InDoubt, RetryLater, Unavailable
+from bridge.core.errors import BackendDown, InDoubt, RetryLater, Unavailable
 from bridge.core.resources import Entity
 from bridge.engine.attempt import Attempt, Moving, unexpected
 from bridge.engine.inbox import TOGETHER, Job
@@ -44,6 +44,9 @@ SWEEP_SECONDS = 600.0
 
 ABANDONED_LIMIT = 32
 """Threads that a backend may leave hanging before it gets no more work."""
+
+BROKEN_LIMIT = 5
+"""Resources that a plugin breaks on, with no answer in between, before its circuit opens."""
 
 log = structlog.get_logger("bridge.engine")
 
@@ -80,6 +83,7 @@ class Lane:
         self._down = False
         self._answered_at = 0.0
         self._unanswered: set[Entity] = set()  # leads of what is in doubt since the last answer
+        self._broken: set[Entity] = set()  # leads of what the plugin broke on since then
         self._opened = 0
         self._sweeps_at = 0.0
         self._outcomes: Counter[str] = Counter()
@@ -191,15 +195,27 @@ class Lane:
             job, attempt = self._reports.popleft()
             late = job in told or job not in self._in_flight
             told.add(job)
-            found.append(
-                Report(
-                    job,
-                    attempt,
-                    silent=self._is_silent(job, attempt),
-                    evidence=not late and job.round == self._shared.round,
-                )
-            )
+            evidence = not late and job.round == self._shared.round
+            if evidence:
+                attempt = self._judged(job, attempt)
+            silent = self._is_silent(job, attempt)
+            found.append(Report(job, attempt, silent=silent, evidence=evidence))
         return found
+
+    def _judged(self, job: Job, attempt: Attempt) -> Attempt:
+        """Return the attempt, ended as BackendDown where the plugin breaks on all it is given.
+
+        What was attempted together counts once: one change may have broken all of it.
+        """
+        if attempt.answered:
+            self._broken.clear()
+        if not attempt.broke or not isinstance(attempt.outcome, RetryLater):
+            return attempt
+        if len(self._broken) < BROKEN_LIMIT:
+            self._broken.add(job.lead or job.claim.entity)
+        if len(self._broken) < BROKEN_LIMIT:
+            return attempt
+        return attrs.evolve(attempt, outcome=BackendDown(attempt.outcome.reason))
 
     def _is_silent(self, job: Job, attempt: Attempt) -> bool:
         if not isinstance(attempt.outcome, InDoubt) or self._answered_at > job.started:

@@ -70,7 +70,7 @@ def _planned(
         except NotApplied as error:
             return not_applied(error, work, progress)
     except BaseException as error:  # noqa: BLE001 - SystemExit of a plugin is not ours either
-        return Attempt(RetryLater(unexpected(error)))
+        return Attempt(RetryLater(unexpected(error)), broke=True)
 
 
 def _done(backend: Batcher, planned: Sequence[_Planned]) -> list[Attempt]:
@@ -99,4 +99,4 @@ def _ended(one: _Planned, outcome: Receipt | NotApplied) -> Attempt:
 
 
 def _broken(error: BaseException) -> Attempt:
-    return Attempt(RetryLater(unexpected(error)), wrote=True, unsure=True)
+    return Attempt(RetryLater(unexpected(error)), wrote=True, broke=True)

@@ -13,6 +13,7 @@ from typing import Any
 from sqlalchemy import bindparam, update
 
 from bridge.cli import main
+from bridge.engine import lane
 from bridge.engine.attempt import Attempt
 from bridge.engine.inbox import Job
 from bridge.engine.slot import Slot
@@ -64,6 +65,10 @@ def _never_gives_up() -> None:
     Slot.abandon = go_on_waiting  # type: ignore[method-assign, assignment]
 
 
+def _never_counts_breaks() -> None:
+    lane.BROKEN_LIMIT = sys.maxsize
+
+
 def _lets_exits_through() -> None:
     tried = Slot._tried
 
@@ -91,6 +96,7 @@ MUTATIONS: dict[str, Callable[[], None]] = {
     "no-lease": _after_claiming(_NO_LEASE),
     "one-at-a-time": _one_at_a_time,
     "never-gives-up": _never_gives_up,
+    "never-counts-breaks": _never_counts_breaks,
     "lets-exits-through": _lets_exits_through,
 }
 

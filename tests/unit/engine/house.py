@@ -24,6 +24,7 @@ from bridge.core.members import AddMembers, MemberEdit, RemoveMembers
 from bridge.core.resources import Resource
 from bridge.core.schema import GROUP, USER, ResourceType
 from bridge.engine.dispatcher import Dispatcher
+from bridge.engine.lane import Figures
 from bridge.hosting import HostedBackend
 from bridge.journal import backends, deliveries, record, resources
 from bridge.journal.deliveries import Delivery, DeliveryState
@@ -218,6 +219,10 @@ class House:
     async def verb(self, verb: Callable[[Transaction, str, str, str], bool], id_: str) -> bool:
         """Do what a person does to one delivery."""
         return bool(await self.write(lambda tx: verb(tx, "far", ORGANIZATION, id_)))
+
+    @property
+    def figures(self) -> Figures:
+        return self.dispatcher.figures()["far"]
 
     async def delivery(self, id_: str) -> Delivery:
         found = await self.journal.read(

@@ -64,6 +64,62 @@ async def test_F31_a_plugin_that_cannot_be_opened_opens_the_circuit(tmp_path: Pa
         await here.in_sync(ann)
 
 
+async def test_F31_a_plugin_that_breaks_on_every_change_opens_the_circuit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(delivery, "CIRCUIT_SECONDS", 0.05)
+    async with house(tmp_path, slots=4) as here:
+        broken = threading.Event()
+        broken.set()
+
+        def break_down(_: Write) -> None:
+            if broken.is_set():
+                raise ValueError("secret text")
+
+        here.target.behave = break_down
+        people = [await here.user(f"user{n}") for n in range(20)]
+        await eventually(lambda: here.figures.circuit_opened == 1)
+        await eventually(lambda: here.figures.outcomes["BackendDown"] >= 5, 10)  # it is probed
+        row = await here.journal.read(lambda r: backends.get(r, "far"))
+        assert row is not None
+        assert row.reason is not None
+        assert row.state == "open"
+        assert "ValueError" in row.reason
+        assert "secret text" not in row.reason
+        used = [(await here.delivery(id_)).attempts for id_ in people]
+        assert sum(used) == here.figures.outcomes["RetryLater"]
+        assert sum(map(bool, used)) < lane.BROKEN_LIMIT
+        broken.clear()
+        await here.in_sync(*people, seconds=10)
+        assert here.figures.circuit_opened == 1
+
+
+async def test_F31_one_change_that_breaks_the_plugin_is_parked_alone(tmp_path: Path) -> None:
+    async with house(tmp_path, slots=4) as here:
+        here.target.behave = Always("ann", ValueError())
+        ann = await here.user("ann")
+        await here.until(ann, DeliveryState.PARKED)
+        people = [await here.user(f"user{n}") for n in range(20)]
+        await here.in_sync(*people)
+        assert here.figures.circuit_opened == 0
+
+
+async def test_F31_changes_that_break_the_plugin_between_others_are_parked(tmp_path: Path) -> None:
+    """Twice as many as would open the circuit, had nothing been answered in between."""
+    async with house(tmp_path, slots=1) as here:
+
+        def break_down(write: Write) -> None:
+            if str(names(write)).startswith("bad"):
+                raise ValueError
+
+        here.target.behave = break_down
+        for number in range(2 * lane.BROKEN_LIMIT):
+            bad = await here.user(f"bad{number}")
+            await here.until(bad, DeliveryState.PARKED)
+            await here.in_sync(await here.user(f"good{number}"))
+        assert here.figures.circuit_opened == 0
+
+
 async def test_F31_a_hanging_call_is_abandoned_and_the_others_go_on(
     tmp_path: Path, quick_doubts: None
 ) -> None:
