@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import attrs
 import pytest
@@ -139,8 +140,10 @@ class ForgetsItsPlace(Memory):
     """Forgets how far it has come when it is asked something else, as paged searches do."""
 
     place: str | None = None
+    asked: ClassVar[list[str | None]] = []
 
     def scan(self, cursor: str | None) -> ScanPage:
+        self.asked.append(cursor)
         if cursor is not None and cursor != self.place:
             cursor = None
         page = super().scan(cursor)
@@ -155,6 +158,7 @@ class ForgetsItsPlace(Memory):
 
 
 def test_looking_at_one_entry_does_not_disturb_the_listing(tmp_path: Path) -> None:
+    ForgetsItsPlace.asked.clear()
     scene = Scene(tmp_path, ForgetsItsPlace)
     populate(scene)
     for name in ("p00", "p06"):
@@ -162,6 +166,7 @@ def test_looking_at_one_entry_does_not_disturb_the_listing(tmp_path: Path) -> No
     run, found = scene.reconcile()
     assert [one.entity.id for one in found if one.entity] == ["p00", "p06"]
     assert (run.seen, run.inconclusive) == (13, [])
+    assert ForgetsItsPlace.asked == [None, "5", "10"]
     scene.journal.close()
 
 
