@@ -108,10 +108,10 @@ def must_be_refused(value: object, level: int = 1) -> bool:
 @pytest.mark.parametrize("unit", ['"', "[", "]", "{", '\\"', "[]", '{"":', "\\"])
 def test_time_grows_with_the_length_only(unit: str) -> None:
     raw = (unit * 4_000_000)[: 4 * 1024 * 1024].encode()
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(InvalidSyntax):
         body.parse(raw, DEPTH)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2
 
 
 @pytest.mark.parametrize(
