@@ -24,6 +24,16 @@ USERS, GROUPS, PLACES = ("ann", "bob", "cid"), ("g1", "g2", "g3"), ("w1", "f1")
 WHO = st.sampled_from(USERS)
 WHAT = st.sampled_from(GROUPS)
 WHERE = st.sampled_from(PLACES)
+START: tuple[tuple[object, ...], ...] = (
+    ("add", "g2", "ann"),
+    ("add", "g1", "g2"),
+    ("add", "g3", "bob"),
+    ("grant", "w1", "g1", Level.EDIT),
+    ("grant", "f1", "g3", Level.VIEW),
+    *(("follow",) for _ in range(4)),
+)
+"""Groups in groups and grants, followed: what is interesting is what happens to them."""
+
 STEPS = st.one_of(
     st.tuples(st.just("add"), WHAT, st.sampled_from([*USERS, *GROUPS])),
     st.tuples(st.just("drop"), WHAT, st.sampled_from([*USERS, *GROUPS])),
@@ -77,6 +87,8 @@ class Scene:
         self.model = Model()
         self.places: dict[str, str] = {}
         journal.write_now(self._begin)
+        for step in START:
+            journal.write_now(lambda tx, step=step: self.do(tx, step))  # type: ignore[misc]
 
     def _begin(self, tx: Transaction) -> None:
         for user in USERS:
