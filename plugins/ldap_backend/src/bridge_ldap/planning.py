@@ -70,7 +70,8 @@ class _Planner(Composer):
         known = self.change.entity.id in self.links
         if self.change.operation is not Operation.CREATE:
             after = self.change.after
-            if known and after is not None and self.awaited(self.wanted(after)):
+            unlinked = self.change.references - self.links.keys()
+            if known and unlinked and after is not None and self.awaited(self.wanted(after)):
                 return "what it refers to has no entry yet"
             return "" if known else f"{self.change.entity.id} is not linked yet"
         if known:
