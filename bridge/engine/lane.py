@@ -17,7 +17,7 @@ from functools import partial
 import attrs
 import structlog
 
-from bridge.core.delivery import SETTLED_SECONDS
+from bridge.core.delivery import SETTLED_SECONDS, Applied
 from bridge.core.errors import BackendDown, InDoubt, RetryLater, Unavailable
 from bridge.core.resources import Entity
 from bridge.engine.attempt import Attempt, Moving, unexpected
@@ -38,6 +38,9 @@ LEAST_REST_SECONDS = 0.001
 
 JOURNAL_REST_SECONDS = 1.0
 """How long a lane rests when the journal cannot be written."""
+
+GATHER_SECONDS = 0.005
+"""How long a success waits at most for others to be settled with it, while every slot has work."""
 
 SWEEP_SECONDS = 600.0
 """How often a lane deletes attempts that have expired."""
@@ -101,8 +104,9 @@ class Lane:
         )
 
     def wake(self) -> None:
-        """Look for work now; called in the loop's thread."""
-        self._awake.set()
+        """Look for work now, if there is room for it; called in the loop's thread."""
+        if self._room() > 0:
+            self._awake.set()
 
     def stop(self) -> None:
         """Take nothing new, hand back what waits, and finish what is under way."""
@@ -127,18 +131,25 @@ class Lane:
             await asyncio.sleep(0.01)
 
     def _report(self, job: Job, attempt: Attempt) -> None:
-        # In a slot's thread. Waking the loop costs a system call, so only the first one does.
+        # In a slot's thread. Waking the loop costs a system call, so only the first one does that
+        # cannot wait; the others are found by the rest that is short while something is in flight.
         self._reports.append((job, attempt))
+        busy = self._shared.inbox.qsize() >= self._hosted.slots
+        if busy and isinstance(attempt.outcome, Applied):
+            return
         if not self._reported and self._loop is not None:
             self._reported = True
             with contextlib.suppress(RuntimeError):  # the loop is gone: so is who would read it
                 self._loop.call_soon_threadsafe(self._awake.set)
 
     async def _rest(self, seconds: float) -> None:
-        if seconds > 0 and not self._reports:
-            timer = asyncio.get_running_loop().call_later(seconds, self._awake.set)
-            await self._awake.wait()
-            timer.cancel()
+        ends = time.monotonic() + seconds
+        while not self._reports and (left := ends - time.monotonic()) > 0:
+            pause = min(left, GATHER_SECONDS) if self._in_flight else left
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._awake.wait()
+                    break
         self._awake.clear()
 
     async def _turn(self) -> float:
