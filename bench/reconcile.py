@@ -74,7 +74,9 @@ class Everybody:
         raise NotImplementedError(plan)
 
     def observe(
-        self, snapshots: Sequence[ChangeRecord], links: Mapping[str, Link]  # noqa: ARG002
+        self,
+        snapshots: Sequence[ChangeRecord],
+        links: Mapping[str, Link],  # noqa: ARG002
     ) -> Sequence[Observed]:
         return [Observed(one.entity.id) for one in snapshots]
 
