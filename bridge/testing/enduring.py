@@ -48,7 +48,7 @@ class EnduringLaws:
         carrier.carry(world.user("ann"))
         change = world.update("ann", title="Lead")
         plan = carrier.plan(change)
-        with carrier.harness.stalled(), _in_time(carrier), pytest.raises(NotApplied):
+        with carrier.harness.stalled(), in_time(carrier), pytest.raises(NotApplied):
             carrier.backend.execute(plan)
         carrier.restart()
         patiently(lambda: carrier.again(change))  # it may be busy with what it was sent before
@@ -58,7 +58,7 @@ class EnduringLaws:
         self, carrier: Carrier, world: World
     ) -> None:
         carrier.carry(world.user("ann"))
-        with carrier.harness.stalled(), _in_time(carrier), contextlib.suppress(NotApplied):
+        with carrier.harness.stalled(), in_time(carrier), contextlib.suppress(NotApplied):
             carrier.backend.check()
         carrier.expect()
 
@@ -68,7 +68,7 @@ class EnduringLaws:
         observer = carrier.must_observe()
         carrier.carry(world.user("ann"))
         snapshot = world.snapshot(world.id("ann"))
-        with carrier.harness.stalled(), _in_time(carrier), contextlib.suppress(NotApplied):
+        with carrier.harness.stalled(), in_time(carrier), contextlib.suppress(NotApplied):
             (seen,) = observer.observe([snapshot], carrier.links)
             assert seen.link is not None, "what could not be read was taken for absent"
 
@@ -76,7 +76,7 @@ class EnduringLaws:
         self, carrier: Carrier, world: World
     ) -> None:
         carrier.carry(world.user("ann"))
-        with carrier.harness.stalled(), _in_time(carrier):
+        with carrier.harness.stalled(), in_time(carrier):
             carrier.backend.close()
         carrier.restart()
         patiently(lambda: carrier.carry(world.user("bob")))
@@ -86,7 +86,7 @@ class EnduringLaws:
         carrier.carry(world.user("ann"))
         change = world.update("ann", displayName="Ann the Second", active=False)
         plan = carrier.plan(change)
-        with carrier.harness.forgetful() as backend, _in_time(carrier):
+        with carrier.harness.forgetful() as backend, in_time(carrier):
             with pytest.raises(NotApplied) as trouble:
                 backend.execute(plan)
             assert not isinstance(trouble.value, Park | Defer), "nobody knows whether it was done"
@@ -97,7 +97,8 @@ class EnduringLaws:
 
 
 @contextlib.contextmanager
-def _in_time(carrier: Carrier) -> Iterator[None]:
+def in_time(carrier: Carrier) -> Iterator[None]:
+    """What is done while entered has to end in time."""
     started = time.monotonic()
     yield
     assert time.monotonic() - started < carrier.harness.deadline_seconds, "it took too long"

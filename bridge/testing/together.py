@@ -4,10 +4,22 @@ Rule: every law is skipped, and says so, for a backend that takes one plan at a 
 """
 
 from collections.abc import Sequence
+from functools import partial
 
 import pytest
 
-from bridge.plugin import Batcher, ChangeRecord, NotApplied, Plan, Receipt, Surprise
+from bridge.plugin import (
+    Batcher,
+    ChangeRecord,
+    Defer,
+    NotApplied,
+    Park,
+    Plan,
+    Receipt,
+    Surprise,
+)
+from bridge.testing.crossing import patiently
+from bridge.testing.enduring import in_time
 from bridge.testing.harness import Carrier
 from bridge.testing.world import World
 
@@ -52,6 +64,41 @@ class TogetherLaws:
                     carrier.settle(plan.entity.id)
                 else:
                     carrier.keep(applied(outcome))
+        carrier.expect()
+
+    def test_each_plan_done_together_has_its_own_outcome(
+        self, carrier: Carrier, world: World
+    ) -> None:
+        plans = [carrier.plan(world.user(f"person-{number}")) for number in range(PEOPLE)]
+        for plan, outcome in zip(plans, done(carrier, plans), strict=True):
+            told = {link.resource_id for link in applied(outcome).links}
+            assert told <= {plan.entity.id}, "one is told what became of another"
+            carrier.keep(applied(outcome))
+        carrier.expect()
+
+    def test_lost_answer_of_plans_done_together_is_told_and_made_up_for(
+        self, carrier: Carrier, world: World
+    ) -> None:
+        handles = [f"person-{number}" for number in range(PEOPLE)]
+        together(carrier, [world.user(handle) for handle in handles])
+        changes = [world.update(handle, displayName=f"Doctor {handle}") for handle in handles]
+        plans = [carrier.plan(change) for change in changes]
+        with carrier.harness.forgetful() as backend, in_time(carrier):
+            assert isinstance(backend, Batcher)
+            try:
+                outcomes = list(backend.execute_many(plans))
+            except NotApplied as trouble:
+                outcomes = [trouble]
+            assert all(isinstance(one, NotApplied) for one in outcomes), (
+                "it was told that all is well"
+            )
+            assert not any(isinstance(one, Park | Defer) for one in outcomes), (
+                "nobody knows whether it was done"
+            )
+            backend.close()
+        carrier.restart()
+        for change in changes:
+            patiently(partial(carrier.again, change))
         carrier.expect()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from bridge.plugin import NotApplied, Park, Plan, Receipt
+from bridge.plugin import InDoubt, NotApplied, Park, Plan, Receipt
 from tests.contract.defect import found_by
 from tests.contract.memory import Memory
 
@@ -38,3 +38,29 @@ class DoesNothingTwice(Memory):
             return [Park("it was done before", "Do nothing.")] * len(plans)
         self.known.update(map(str, plans))
         return super().execute_many(plans)
+
+
+@found_by("test_each_plan_done_together_has_its_own_outcome")
+class AnswersInReverse(Memory):
+    """Tells the first what became of the last."""
+
+    def execute_many(self, plans: Sequence[Plan]) -> Sequence[Receipt | NotApplied]:
+        return list(reversed(super().execute_many(plans)))
+
+
+@found_by("test_each_plan_done_together_has_its_own_outcome")
+class AnswersNobody(Memory):
+    """Does what it is given and tells nobody."""
+
+    def execute_many(self, plans: Sequence[Plan]) -> Sequence[Receipt | NotApplied]:
+        super().execute_many(plans)
+        return ()
+
+
+@found_by("test_lost_answer_of_plans_done_together_is_told_and_made_up_for")
+class TakesSilenceForAllDone(Memory):
+    """Takes a lost answer to many plans for a good one."""
+
+    def execute_many(self, plans: Sequence[Plan]) -> Sequence[Receipt | NotApplied]:
+        outcomes = super().execute_many(plans)
+        return [Receipt() if isinstance(one, InDoubt) else one for one in outcomes]
