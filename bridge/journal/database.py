@@ -6,8 +6,6 @@ Rule: everything that only PostgreSQL does is in this module and in `postgresql`
 from typing import Any
 
 import psycopg
-from psycopg.adapt import Dumper, Loader
-from psycopg.types.string import StrDumperUnknown
 from sqlalchemy.engine import URL
 
 from bridge.core.errors import OperatorError, Unavailable
@@ -24,9 +22,6 @@ CONNECT_SECONDS = 5
 DEAD_MS = 20_000
 """After so many milliseconds without an answer to what was sent, a connection is dead."""
 
-PREPARE_AFTER = 3
-"""A statement is prepared in a connection when it has been run so often there."""
-
 _STORAGE_TROUBLE = {
     "25006": "The journal cannot be written: the database is read-only",
     "42501": "The journal cannot be written: the database user may not",
@@ -37,33 +32,6 @@ _STORAGE_TROUBLE = {
     "58": "The database of the journal failed",
     "XX": "The database of the journal is damaged",
 }
-
-
-class _Number(Loader):
-    """A number of the database as Python's, whole where it is whole."""
-
-    def load(self, data: Any) -> int | float:
-        text = bytes(data).decode()
-        return int(text) if text.lstrip("-").isdigit() else float(text)
-
-
-class _Exact(Dumper):
-    """A float as the decimal number that it is written as: documents hold such numbers."""
-
-    oid = psycopg.adapters.types["numeric"].oid
-
-    def dump(self, obj: float) -> bytes:
-        return repr(obj).encode()
-
-
-class _Asked(StrDumperUnknown):
-    """A text that may be asked for. PostgreSQL has no NUL, and no text with one is ever stored.
-
-    What is asked for with a NUL is asked for with the character after it, and not found either.
-    """
-
-    def dump(self, obj: str) -> Any:
-        return super().dump(obj.replace("\0", "\1") if "\0" in obj else obj)
 
 
 def is_lost(error: BaseException) -> bool:
@@ -108,16 +76,9 @@ class Database:
 
     def connect(self) -> "psycopg.Connection[tuple[Any, ...]]":
         """Return a new connection that commits every statement; transactions are spelled out."""
-        connection = psycopg.connect(
-            self._conninfo,
-            autocommit=True,
-            prepare_threshold=None if self.pooled else PREPARE_AFTER,
-            **self._options,
+        return psycopg.connect(
+            self._conninfo, autocommit=True, prepare_threshold=None, **self._options
         )
-        connection.adapters.register_loader("numeric", _Number)
-        connection.adapters.register_dumper(float, _Exact)
-        connection.adapters.register_dumper(str, _Asked)
-        return connection
 
     def check(self) -> None:
         """Raise OperatorError where the database cannot hold a journal."""

@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 
 import psycopg
 from psycopg import errors
@@ -28,6 +29,7 @@ from bridge.core.errors import Unavailable
 from bridge.journal import migrations
 from bridge.journal.database import NOTICE, Database, is_lost, trouble
 from bridge.journal.session import Journal, Reader, Row, Transaction
+from bridge.journal.wire import Answer, Wire
 
 T = TypeVar("T")
 
@@ -65,20 +67,18 @@ _STATUS = "SELECT pg_xact_status(%s::text::xid8)"
 
 
 class _Session:
-    """One transaction in pipeline mode: `_send` queues, `_answer` makes the journey."""
+    """One transaction; what is sent is done before what is asked next."""
 
-    def __init__(self, connection: "psycopg.Connection[Row]", pipeline: psycopg.Pipeline) -> None:
-        self._connection = connection
-        self._pipeline = pipeline
-        self._cursor = connection.cursor()
-        self._opening: psycopg.Cursor[Row] | None = None
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
         self._opened: Row | None = None
+        self._opening = False
 
     def begin(self, how: str, opening: str | None = None) -> None:
-        self._cursor.execute(how.encode())
+        self._wire.send(how, ())
         if opening is not None:
-            self._opening = self._connection.cursor()
-            self._opening.execute(opening.encode())
+            self._wire.send(opening, ())
+            self._opening = True
 
     @property
     def now(self) -> int:
@@ -89,48 +89,52 @@ class _Session:
         return str(self._first()[1])
 
     def rows(self, text: str, parameters: Row) -> list[Row]:
-        self._cursor.execute(text.encode(), parameters)
-        self._pipeline.sync()
-        return self._cursor.fetchall()
+        self._wire.send(text, parameters)
+        return self._answers()[-1].rows
 
     def rows_each(self, text: str, parameters: Sequence[Row]) -> list[list[Row]]:
-        return [cursor.fetchall() for cursor in self._each(text, parameters)]
+        return [answer.rows for answer in self._each(text, parameters)]
 
     def run(self, text: str, parameters: Row) -> int:
-        self._cursor.execute(text.encode(), parameters)
-        self._pipeline.sync()
-        return self._cursor.rowcount
+        self._wire.send(text, parameters)
+        return self._answers()[-1].count
 
     def run_each(self, text: str, parameters: Sequence[Row]) -> list[int]:
-        return [cursor.rowcount for cursor in self._each(text, parameters)]
+        return [answer.count for answer in self._each(text, parameters)]
 
     def send(self, text: str, parameters: Sequence[Row]) -> None:
         for each in parameters:
-            self._cursor.execute(text.encode(), each)
+            if self._wire.is_full:
+                self._answers()
+            self._wire.send(text, each)
 
     def freeze(self, table: str) -> None:
-        self._cursor.execute(f'LOCK TABLE "{table}" IN SHARE ROW EXCLUSIVE MODE'.encode())
+        self._wire.send(f'LOCK TABLE "{table}" IN SHARE ROW EXCLUSIVE MODE', ())
 
     def commit(self) -> None:
-        self._cursor.execute(b"COMMIT")
-        self._pipeline.sync()
+        self._wire.send("COMMIT", ())
+        self._answers()
 
-    def _each(self, text: str, parameters: Sequence[Row]) -> list["psycopg.Cursor[Row]"]:
-        cursors = []
+    def _each(self, text: str, parameters: Sequence[Row]) -> list[Answer]:
+        found: list[Answer] = []
+        self._answers()
         for each in parameters:
-            cursor = self._connection.cursor()
-            cursor.execute(text.encode(), each)
-            cursors.append(cursor)
-        self._pipeline.sync()
-        return cursors
+            if self._wire.is_full:
+                found += self._answers()
+            self._wire.send(text, each)
+        return found + self._answers()
+
+    def _answers(self) -> list[Answer]:
+        found = self._wire.answers()
+        if self._opening:  # the second of the first journey: after BEGIN
+            self._opened, self._opening = found[1].rows[0], False
+        return found
 
     def _first(self) -> Row:
+        if self._opening:
+            self._answers()
         if self._opened is None:
-            if self._opening is None:
-                self._opened = self.rows(_CLOCK, ())[0]
-            else:
-                self._pipeline.sync()
-                self._opened = self._opening.fetchone() or ()
+            self._opened = self.rows(_CLOCK, ())[0]
         return self._opened
 
 
@@ -196,6 +200,9 @@ class PostgresqlJournal(Journal):
         self._reading = _Pool(database, connections)
         self._writers = ThreadPoolExecutor(connections, thread_name_prefix="journal-write")
         self._open = True
+        self._names: WeakKeyDictionary[psycopg.Connection[Row], dict[str, bytes]] = (
+            WeakKeyDictionary()
+        )
 
     async def write(self, unit: Callable[[Transaction], T]) -> T:
         self._check_open()
@@ -254,8 +261,8 @@ class PostgresqlJournal(Journal):
         done: list[T] = []
         transaction_id = ""
         try:
-            with self._writing.connection() as connection, connection.pipeline() as pipeline:
-                session = _Session(connection, pipeline)
+            with self._writing.connection() as connection, self._wired(connection) as wire:
+                session = _Session(wire)
                 session.begin(_BEGIN, _OPENING)
                 done.append(unit(Transaction(session, self._dialect)))
                 transaction_id = session.transaction_id
@@ -264,6 +271,21 @@ class PostgresqlJournal(Journal):
             if not transaction_id or not is_lost(error) or not self._is_committed(transaction_id):
                 raise
         return done[0]
+
+    @contextmanager
+    def _wired(self, connection: "psycopg.Connection[Row]") -> Iterator[Wire]:
+        names = None if self._database.pooled else self._names.setdefault(connection, {})
+        wire = Wire(connection, names)
+        wire.open()
+        try:
+            yield wire
+        except BaseException:
+            with contextlib.suppress(psycopg.Error):
+                wire.answers()  # what was sent before it
+            with contextlib.suppress(psycopg.Error):
+                wire.close()
+            raise
+        wire.close()
 
     def _is_committed(self, transaction_id: str) -> bool:
         ends = time.monotonic() + RESOLVE_SECONDS
@@ -277,8 +299,8 @@ class PostgresqlJournal(Journal):
         raise Unavailable("The database did not answer; whether it was written is not known.", 5)
 
     def _look(self, query: Callable[[Reader], T]) -> T:
-        with self._reading.connection() as connection, connection.pipeline() as pipeline:
-            session = _Session(connection, pipeline)
+        with self._reading.connection() as connection, self._wired(connection) as wire:
+            session = _Session(wire)
             session.begin(_BEGIN_READING)
             result = query(Reader(session, self._dialect))
             session.commit()
