@@ -19,7 +19,7 @@ from bridge.core.changes import Cause, MemberDelta
 from bridge.core.errors import OperatorError
 from bridge.core.resources import Entity
 from bridge.journal import resources
-from bridge.journal.statements import ONE, among, insert_into, prepared
+from bridge.journal.statements import among, insert_into, prepared
 from bridge.journal.store import Reader, Transaction
 from bridge.journal.tables import access_grant as _g
 from bridge.journal.tables import access_work as _w
@@ -62,7 +62,13 @@ _inside = _inside.union(
     )
 )
 _INSIDE = prepared(select(_inside.c.id).order_by(_inside.c.id))
-_ANY_GRANT = prepared(select(ONE).where(_g.c.organization == _ORGANIZATION).limit(ONE))
+_UNDER_WAY = prepared(
+    select(_w.c.target).where(
+        _w.c.organization == _ORGANIZATION,
+        _w.c.subject == bindparam("group"),
+        _w.c.kind == Mark.MEMBERS.value,
+    )
+)
 _GRANTS = prepared(
     select(func.count()).where(
         _g.c.organization == _ORGANIZATION, _g.c.target == bindparam("target")
@@ -79,12 +85,13 @@ _ADD = prepared(insert_into(_w, [c.name for c in _w.columns if c is not _w.c.seq
 
 def members_changed(tx: Transaction, group: Entity, delta: MemberDelta, cause: Cause) -> None:
     """Note that a group's members changed; nothing where neither it nor one around is granted."""
-    if tx.row(_ANY_GRANT, organization=group.organization) is None:
+    at_stake = _at_stake(tx, group)
+    if not at_stake:
         return
     changed = (*delta.added, *delta.removed)
     users = sorted(m.id for m in changed if m.type == USER)
     groups = inside(tx, group.organization, [m.id for m in changed if m.type == GROUP])
-    for target in granted_on(tx, group.organization, group.id):
+    for target in at_stake:
         users_changed(tx, group.organization, target, users, cause)
         for each in groups:
             _add(tx, Mark.MEMBERS, group.organization, cause, target=target, subject=each)
@@ -112,7 +119,7 @@ def person_ended(tx: Transaction, user: Entity, cause: Cause) -> None:
 
 def group_ended(tx: Transaction, group: Entity, cause: Cause) -> None:
     """Note that a group is being deleted, while its memberships are still there."""
-    for target in granted_on(tx, group.organization, group.id):
+    for target in _at_stake(tx, group):
         _add(tx, Mark.HOLDERS, group.organization, cause, target=target)
     tx.run(_DROP_OF_SUBJECT, organization=group.organization, gone=group.id)
 
@@ -173,6 +180,13 @@ def inside(reader: Reader, organization: str, groups: Collection[str]) -> list[s
     if not groups:
         return []
     return [row[0] for row in reader.rows(_INSIDE, organization=organization, ids=list(groups))]
+
+
+def _at_stake(reader: Reader, group: Entity) -> list[str]:
+    # A grant that was taken may still be followed through the members that the group has by then.
+    rows = reader.rows(_UNDER_WAY, organization=group.organization, group=group.id)
+    granted = granted_on(reader, group.organization, group.id)
+    return sorted({row[0] for row in rows} | set(granted))
 
 
 def refuse_granted(reader: Reader, organization: str, target: str) -> None:

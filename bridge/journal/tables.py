@@ -247,6 +247,7 @@ access_work = Table(
     Column("actor", Text, nullable=False),
     Column("request_id", Text, nullable=False),
     Index("access_work_of", "organization", "target"),
+    Index("access_work_about", "organization", "subject"),
 )
 
 change = Table(

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from itertools import count
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from bridge.codec import change_of
@@ -209,6 +209,9 @@ class Scene:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(st.lists(STEPS, max_size=25))
+@example([("take", "f1", "g3"), ("end", "g3")])
+@example([("take", "f1", "g3"), ("drop", "g3", "bob")])
+@example([("take", "w1", "g1"), ("drop", "g2", "ann")])
 def test_what_is_told_in_the_end_is_what_grants_and_groups_say(
     journal: Journal, steps: list[tuple[object, ...]]
 ) -> None:

@@ -288,6 +288,7 @@ def _create_access() -> None:
         *_text("after", "actor", "request_id"),
     )
     _index("access_work_of", "access_work", "organization", "target")
+    _index("access_work_about", "access_work", "organization", "subject")
 
 
 def _create_guard() -> None:
