@@ -13,6 +13,9 @@ from bridge.testing.enduring import SMALL_CHARACTERS
 from bridge.testing.harness import BackendHarness, Carrier
 from bridge.testing.world import World
 
+NO_ACCESS = "this backend takes no access"
+"""Why a law is skipped."""
+
 PIECE = 1_000
 """Users whose access one change record names at most."""
 
@@ -24,7 +27,7 @@ class AccessLaws:
     def place(self, harness: BackendHarness, carrier: Carrier, world: World) -> str:
         """A workspace that is there already."""
         if not harness.takes_access:
-            pytest.skip("this backend takes no access")
+            pytest.skip(NO_ACCESS)
         carrier.carry(world.workspace("space"))
         return "space"
 

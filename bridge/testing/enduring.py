@@ -15,7 +15,7 @@ from bridge.testing.harness import Carrier
 from bridge.testing.world import World
 
 BIG = 10_000
-"""Members of a big group; the slow law takes ten times as many."""
+"""Members of a big group; the slow law takes as many as the harness says."""
 
 SMALL_CHARACTERS = 2_000
 """Longest plan for one member more or less, however big the group is."""
@@ -29,7 +29,7 @@ class EnduringLaws:
 
     @pytest.mark.slow
     def test_very_big_group_costs_its_change_only(self, carrier: Carrier, world: World) -> None:
-        _big_group(carrier, world, 10 * BIG)
+        _big_group(carrier, world, carrier.harness.very_big_group)
 
     def test_big_group_is_put_right_by_its_difference(self, carrier: Carrier, world: World) -> None:
         carrier.must_observe()

@@ -42,6 +42,9 @@ class BackendHarness:
     takes_access: bool = False
     """Whether the target is given workspaces, folders and who may do what on them."""
 
+    very_big_group: int = 100_000
+    """Members of the biggest group; fewer where another target of this type is given them all."""
+
     deadline_seconds: float = 10.0
     """Within this, `execute` gives up on a target that does not answer (a third of a lease)."""
 

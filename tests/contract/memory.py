@@ -292,6 +292,7 @@ class MemoryHarness(BackendHarness):
     secrets = (SECRET,)
     deadline_seconds = 0.5
     takes_access = True
+    very_big_group = 20_000
 
     def __init__(self, backend: type[Memory] = Memory) -> None:
         super().__init__()

@@ -33,6 +33,7 @@ class SqlHarness(BackendHarness):
 
     type = bridge_backend_types()[0]
     takes_access = True
+    very_big_group = 20_000  # PostgreSQL is given more
     settings: Settings
     plain: Any
 

@@ -15,6 +15,7 @@ class TestSqlite(BackendContract):
 class TestPostgresql(BackendContract):
     @pytest.fixture
     def harness(self, postgresql_target: SqlHarness) -> SqlHarness:
+        postgresql_target.very_big_group = 100_000
         return postgresql_target
 
 
