@@ -31,7 +31,8 @@ def test_defect_is_found(pytester: pytest.Pytester, defect: type[Memory]) -> Non
     pytester.makeini("[pytest]\nmarkers = slow: takes long\nfilterwarnings = ignore")
     module = pytester.makepyfile(MODULE.format(module=defect.__module__, defect=defect.__name__))
     for law in DEFECTS[defect]:
-        result = pytester.runpytest_inprocess(module, "-q", "-k", law, "-p", "no:cacheprovider")
+        briefly = ("-q", "-x", "--tb=no", "-p", "no:cacheprovider")
+        result = pytester.runpytest_inprocess(module, "-k", law, *briefly)
         outcomes = result.parseoutcomes()
         assert outcomes.get("failed", 0) > 0, f"{law} does not find {defect.__doc__}"
         # An error is a broken backend's own, when it is closed after the law has failed.
