@@ -14,7 +14,7 @@ DIR ?= .bridge-quickstart
 HOST ?= 127.0.0.1
 PORT ?= 8080
 ARGS ?=
-WORKERS ?= 3# processes that share the tests; many of them wait for a server
+WORKERS ?= 4# processes that share the tests; many of them wait for a server
 
 ##@ Use
 
@@ -37,7 +37,7 @@ check: format-check lint types imports test ## everything a change must pass: fo
 
 .PHONY: test
 test: dev containers directories ## run the whole test suite, against real servers (ARGS="tests/unit -x" for a part)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadscope $(ARGS)
 
 .PHONY: faults
 faults: dev containers directories ## the tests that kill, stop and starve processes
