@@ -1,6 +1,7 @@
 """The harness of the contract suite: a real directory, read with OpenLDAP's own tools."""
 
 import contextlib
+import functools
 import socket
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
@@ -71,7 +72,7 @@ class OpenLdapHarness(BackendHarness):
             yield backend
 
     def held(self, organization: str) -> Held:
-        names = {dn.key(link.name): id_ for id_, link in self.links.items()}
+        names = Names(self.links)
         found = self.directory.search(
             "(|(objectClass=inetOrgPerson)(objectClass=groupOfNames))",
             ("*", self.lock),
@@ -80,7 +81,7 @@ class OpenLdapHarness(BackendHarness):
         shown = {name: entry for name, entry in found.items() if ",ou=access," not in name}
         places = {name: entry for name, entry in found.items() if name not in shown}
         return {
-            names[dn.key(name)]: team(name, entry, names)
+            names.of(name): team(name, entry, names)
             if "groupOfNames" in entry["objectClass"]
             else person(entry, self.lock)
             for name, entry in shown.items()
@@ -141,14 +142,29 @@ def person(entry: Entry, lock: str) -> Person:
     )
 
 
-def team(name: str, entry: Entry, names: Mapping[dn.Key, str]) -> Team:
-    members = {dn.key(member) for member in entry.get("member", ())}
-    if members == {dn.key(name)}:
-        members = set()  # the placeholder of an empty group, and of no other
-    return Team(entry["cn"][0], frozenset(names.get(key, str(key)) for key in members))
+class Names:
+    """Which resource an entry is: by its name as links spell it, else by one that is equal."""
+
+    def __init__(self, links: Mapping[str, Link]) -> None:
+        self.spelled = {link.name: id_ for id_, link in links.items()}
+
+    @functools.cached_property
+    def equal(self) -> dict[dn.Key, str]:
+        return {dn.key(name): id_ for name, id_ in self.spelled.items()}
+
+    def of(self, name: str) -> str:
+        """Return the resource's id, or the name itself where it is nobody's."""
+        return self.spelled.get(name) or self.equal.get(dn.key(name), name)
 
 
-def places_of(found: Mapping[str, Entry], names: Mapping[dn.Key, str]) -> dict[str, Place]:
+def team(name: str, entry: Entry, names: Names) -> Team:
+    members = entry.get("member", ())
+    if len(members) == 1 and dn.key(members[0]) == dn.key(name):
+        members = ()  # the placeholder of an empty group, and of no other
+    return Team(entry["cn"][0], frozenset(map(names.of, members)))
+
+
+def places_of(found: Mapping[str, Entry], names: Names) -> dict[str, Place]:
     """Return the workspaces and folders whose groups these are; each must have all three."""
     places: dict[str, Place] = {}
     levels: dict[str, set[str]] = {}

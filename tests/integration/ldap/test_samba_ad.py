@@ -19,7 +19,7 @@ from bridge_ldap.plugin import LDAP, LdapBackend
 from bridge_ldap.sections import ENTERPRISE
 from bridge_ldap.settings import Settings
 from plugins.ldap_backend.tests.desk import Desk, make_units
-from plugins.ldap_backend.tests.harness import OpenLdapHarness, places_of
+from plugins.ldap_backend.tests.harness import Names, OpenLdapHarness, places_of
 from tests.openldap import SUFFIX, Entry, OpenLDAP
 
 DISABLED = 2
@@ -79,13 +79,12 @@ class SambaHarness(OpenLdapHarness):
         )
         shown = {name: entry for name, entry in found.items() if ",OU=access," not in name}
         places = {name: entry for name, entry in found.items() if name not in shown}
-        keys = {dn.key(link.name): id_ for id_, link in self.links.items()}
         return {
             names[spelled(name)]: team(entry, names)
             if "group" in entry["objectClass"]
             else person(entry)
             for name, entry in shown.items()
-        } | places_of(places, keys)
+        } | places_of(places, Names(self.links))
 
 
 def person(entry: Entry) -> Person:
