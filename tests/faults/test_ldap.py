@@ -231,7 +231,7 @@ def test_F19_a_group_of_a_hundred_thousand(start: Callable[[], OpenLDAP], tmp_pa
         tenant.remove(group, ids[-1])
         p99 = sorted(changes)[len(changes) * 99 // 100]
         wait(tenant, "corp")
-        reading = taken(lambda: done(tenant.scim.get(f"/Groups/{group}")))
+        reading = taken(lambda: tenant.scim.get(f"/Groups/{group}"))
         grown = mebibytes() - began
         figures(
             "one member", p99_ms=round(p99 * 1e3), read_ms=round(reading * 1e3), grown_mib=grown
