@@ -137,10 +137,11 @@ class OpenLDAP:
         scope: str = "sub",
     ) -> dict[str, Entry]:
         """Entries by DN, each attribute with its values, as `ldapsearch` prints them."""
-        found = self.tool(
-            "ldapsearch", "-LLL", "-o", "ldif-wrap=no", "-s", scope,
-            "-b", self.base_dn if base is None else base, filter_, *attributes,
-        )  # fmt: skip
+        base_dn = self.base_dn if base is None else base
+        asked = ("-LLL", "-o", "ldif-wrap=no", "-s", scope, "-b", base_dn, filter_, *attributes)
+        found = self.tool("ldapsearch", *asked)
+        if not found.stdout:  # a busy Docker sometimes loses what a command printed
+            found = self.tool("ldapsearch", *asked)
         return parse_ldif(found.stdout)
 
     def load(self, ldif: str) -> None:

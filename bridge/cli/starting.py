@@ -58,6 +58,10 @@ name = "people"
 url = {url}
 """
 
+_GUARD = """
+[guard]
+changes = 1000   # a trial plays whole days in a minute; the default is 10 in ten minutes
+"""
 _ROLES = """
 # What Okta looks for in an app with entitlements: a resource type of its Role schema.
 [[schemas]]
@@ -191,7 +195,7 @@ def quickstart(
     file = dir / FILE
     if not file.exists():
         url = f"sqlite:///{(dir / TARGET).absolute()}"
-        tables = _SQL_BACKEND.format(url=_quoted(url)) + _ROLES
+        tables = _SQL_BACKEND.format(url=_quoted(url)) + _ROLES + _GUARD
         _write_installation(dir, host or "127.0.0.1", 8080 if port is None else port, tables)
     given = {"BRIDGE_SERVER__HOST": host, "BRIDGE_SERVER__PORT": port}
     flags = {name: str(value) for name, value in given.items() if value is not None}

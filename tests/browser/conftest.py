@@ -62,9 +62,9 @@ class Person:
         self.page.get_by_role("button", name=re.compile(name)).first.click()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Browser]:
-    """The browser."""
+    """The browser; while it is there, this thread has a running event loop."""
     found = os.environ.get("BRIDGE_TEST_CHROMIUM") or next(
         filter(None, map(shutil.which, NAMES)), ""
     )

@@ -87,8 +87,11 @@ def quickstart(
     if more:
         with _started(directory, (BRIDGE,)) as first:
             assert first.stop() == 0
-        with (directory / "bridge.toml").open("a") as configuration:
-            configuration.write(more)
+        configuration = directory / "bridge.toml"
+        made = configuration.read_text()
+        if "[guard]" in more:
+            made = made.partition("\n[guard]")[0]
+        configuration.write_text(f"{made}\n{more}")
     with _started(directory, program) as bridge:
         yield bridge
 

@@ -276,7 +276,7 @@ def test_every_operator_agrees_on_every_two_words_wherever_they_are_kept(journal
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["User", "Group", "Thing"])
-@settings(max_examples=400, phases=set(Phase) - {Phase.explain})
+@settings(max_examples=200, phases=set(Phase) - {Phase.explain})
 @given(data=st.data())
 def test_sql_finds_what_evaluation_says(journal: Journal, name: str, data: st.DataObject) -> None:
     rtype = REGISTRY.by_name(name)
