@@ -35,6 +35,8 @@ bind_password = "{ldap.bind_password}"
 users.base_dn = "ou=people,{ldap.base_dn}"
 groups.base_dn = "ou=groups,{ldap.base_dn}"
 {more}
+[guard]
+changes = 10
 """
 
 
