@@ -17,7 +17,7 @@ from urllib.parse import unquote_plus
 import attrs
 
 from bridge.auth.failures import Failures
-from bridge.auth.tokens import PREFIX, Minted, digest, mint, token_id
+from bridge.auth.tokens import PREFIX, Minted, digest, is_digest, mint, token_id
 from bridge.core.changes import Cause
 from bridge.core.secret import Secret
 from bridge.journal import authorizations, tenants
@@ -36,7 +36,6 @@ REFRESH_IDLE_SECONDS = 180 * 86_400
 
 GRANT_TYPES = ("authorization_code", "refresh_token", "client_credentials")
 
-_NO_DIGEST = "0" * 64
 _VERIFIER_CHARACTERS = (43, 128)
 
 Parameters = Sequence[tuple[str, str]]
@@ -124,8 +123,7 @@ class Issuing:
             raise Denied("invalid_request", "Two different clients are named.")
         found = self._journal.read_now(lambda reader: authorizations.find_client(reader, client_id))
         offered = digest(self._key, secret)
-        # Compared in every case, so that an unknown client takes as long as a wrong secret.
-        right = hmac.compare_digest(found.digest if found else _NO_DIGEST, offered)
+        right = is_digest(found.digest if found else None, offered)
         if found is None or not right:
             self._failures.count(address)
             raise Denied("invalid_client", "Client ID or secret is not right.", 401, bool(basic))

@@ -14,7 +14,6 @@ import attrs
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from bridge.auth.admins import Admin, Role
 from bridge.auth.failures import Failures
 from bridge.auth.tokens import digest
 from bridge.core.changes import Cause
@@ -55,11 +54,6 @@ class Opened:
 
     account: Account
     cookie: Secret
-
-
-def as_admin(account: Account) -> Admin:
-    """Return the admin that an account acts as."""
-    return Admin(f"account:{account.id}", account.email, account.organization, Role(account.role))
 
 
 def hashed(password: Secret) -> str:

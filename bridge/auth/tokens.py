@@ -110,6 +110,14 @@ def digest(key: Secret, text: str) -> str:
     return hmac.new(key.reveal().encode(), text.encode(), "sha256").hexdigest()
 
 
+def is_digest(kept: str | None, offered: str) -> bool:
+    """Return whether a digest is the one that is kept; `kept` None: there is none.
+
+    Compared in every case, so that an unknown id takes as long as a wrong secret.
+    """
+    return hmac.compare_digest(kept or _NO_DIGEST, offered)
+
+
 def token_id(text: str, expected: str = PREFIX) -> str | None:
     """Return the public id of a well-formed token of this prefix, or None."""
     prefix, _, rest = text.partition("_")
@@ -209,8 +217,7 @@ class Authenticator:
     def _looked_up(self, public: str, offered: str) -> Caller | None:
         def query(reader: Reader) -> tuple[Token | None, int]:
             kept = tenants.find_digest(reader, public)
-            # Compared in every case, so that an unknown id takes as long as a wrong secret.
-            matches = hmac.compare_digest(kept or _NO_DIGEST, offered)
+            matches = is_digest(kept, offered)
             return tenants.find_token(reader, public) if matches else None, reader.now
 
         token, now = self._journal.read_now(query)

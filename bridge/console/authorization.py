@@ -149,8 +149,7 @@ async def _asked_by(request: Ask) -> tuple[Any, ...]:
     try:
         fields = await form(request)
     except Forbidden as error:
-        fields, said = [], error.detail
-        raise Denied("invalid_request", said) from None
+        raise Denied("invalid_request", error.detail) from None
     return fields, request.headers.get("authorization"), address(request), cause()
 
 

@@ -74,7 +74,7 @@ async def overview(
     asked = dict(query(request))
     after = asked.get("workspaces", ""), asked.get("groups", "")
     found = await room.read(lambda reader, place: _overview(reader, place, *after))
-    return room.page("organization.html", found=found, desk_url=desk.issuer)
+    return room.page("organization.html", found=found)
 
 
 @post(ORGANIZATION + "/workspaces", include_in_schema=False)

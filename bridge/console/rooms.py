@@ -14,7 +14,7 @@ from bridge.auth.admins import Role
 from bridge.codec import from_micros
 from bridge.console.desk import Desk
 from bridge.console.pages import page
-from bridge.console.visits import Ask, Fields, cause, check_origin, cookie_in, form
+from bridge.console.visits import OUTDATED, Ask, Fields, cause, check_origin, cookie_in, form
 from bridge.core.changes import Cause
 from bridge.core.errors import Forbidden, NotFound
 from bridge.journal import tenants
@@ -24,7 +24,6 @@ from bridge.journal.tenants import Organization
 
 T = TypeVar("T")
 
-OUTDATED = "This page is out of date. Open it again and repeat."
 NOT_ALLOWED = "Your role allows you to look, and not to change anything. Ask an administrator."
 NO_ORGANIZATION = "There is no such organization."
 

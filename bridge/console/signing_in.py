@@ -11,6 +11,7 @@ from litestar import Response, get, post
 from bridge.console.desk import Desk, DeskDependency
 from bridge.console.pages import page, see
 from bridge.console.visits import (
+    OUTDATED,
     Ask,
     address,
     cause,
@@ -29,7 +30,6 @@ SIGN_IN = "/console/sign-in"
 LINK = "/console/link"
 
 _LATER = "Too many attempts failed. Wait a minute, then try again."
-_OUTDATED = "This page is out of date. Open it again and repeat."
 
 
 def sign_in_first(next_path: str) -> Response[None]:
@@ -81,7 +81,7 @@ async def sign_out(request: Ask, desk: DeskDependency) -> Response[Any]:
     check_origin(request, desk.issuer)
     cookie = cookie_in(request, desk.issuer) or ""
     if not desk.people.is_form_token(cookie, dict(await form(request)).get("token", "")):
-        raise Forbidden(_OUTDATED)
+        raise Forbidden(OUTDATED)
     await desk.run(desk.people.out, cookie)
     answer = see(SIGN_IN)
     answer.set_cookie(cookie_of(desk.issuer, None))

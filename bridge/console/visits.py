@@ -27,6 +27,7 @@ FORM_FIELDS = 50
 
 FORM = "application/x-www-form-urlencoded"
 
+OUTDATED = "This page is out of date. Open it again and repeat."
 ELSEWHERE = "This form was not sent from a page of this bridge. Open the page again and repeat."
 
 Ask = Request[Any, Any, Any]
